@@ -1,0 +1,1 @@
+//! Tellus, a Bayesian black-box optimization service.
