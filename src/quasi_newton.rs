@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use argmin::core::{
-    CostFunction, Error, Executor, Gradient, IterState, KV, Problem, Solver, State, TerminationReason,
+    CostFunction, Error, Executor, Gradient, IterState, KV, Problem, Solver, TerminationReason,
     TerminationStatus,
 };
 

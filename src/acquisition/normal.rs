@@ -8,7 +8,7 @@ const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_8;
 const HALF_LOG_HALF_PI: f64 = 0.225_791_352_644_727_4;
 
 /// ln φ(z).
-pub fn log_density(z: f64) -> f64 {
+pub(super) fn log_density(z: f64) -> f64 {
     -0.5 * z * z - HALF_LOG_TAU
 }
 

@@ -194,14 +194,9 @@ fn ascend(search: &Search<'_>, acquisition: &dyn Acquisition, from: Candidate) -
     };
     let start: Vec<f64> = indices.iter().map(|&i| from.coordinates[i]).collect();
     let (lower, upper) = (vec![0.0; start.len()], vec![1.0; start.len()]);
-    let bounds =
-        Bounds { lower: &lower, upper: &upper, iterations: ASCENT_ITERATIONS, tolerance: 1e-9 };
+    let bounds = Bounds { lower: &lower, upper: &upper, iterations: ASCENT_ITERATIONS, tolerance: 1e-9 };
     let end = minimize(&objective, &start, &bounds);
-    if -end.value > from.value {
-        Candidate { coordinates: whole(&end.x), value: -end.value }
-    } else {
-        from
-    }
+    if -end.value > from.value { Candidate { coordinates: whole(&end.x), value: -end.value } } else { from }
 }
 
 /// Gradient ascent, each step projected onto the linear constraints.

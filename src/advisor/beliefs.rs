@@ -131,8 +131,7 @@ impl Belief {
         let outputs: Vec<f64> = rows.values.iter().map(|&v| scale.apply(v)).collect();
         let known: Vec<f64> =
             rows.errors.iter().map(|&sem| (sem / scale.spread()).powi(2).min(1e6)).collect();
-        let key =
-            memo::key(seed, &[&rows.inputs[..fitted * d], &outputs[..fitted], &known[..fitted]]);
+        let key = memo::key(seed, &[&rows.inputs[..fitted * d], &outputs[..fitted], &known[..fitted]]);
         let hyperparameters = memo.get_or(key, || {
             fit(&distances, &rows.inputs[..fitted * d], &outputs[..fitted], &known[..fitted], seed)
         })?;

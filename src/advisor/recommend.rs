@@ -141,12 +141,9 @@ fn predict(definition: &Definition, beliefs: &[Option<Belief>], point: Point) ->
         .filter_map(|(metric, belief)| {
             let belief = belief.as_ref()?;
             let at = belief.process.predict(&coordinates);
-            let predicted =
-                Predicted { mean: belief.scale.undo(at.mean), sd: at.sd * belief.scale.spread() };
-            (predicted.mean.is_finite() && predicted.sd.is_finite())
-                .then(|| (metric.name.clone(), predicted))
+            let predicted = Predicted { mean: belief.scale.undo(at.mean), sd: at.sd * belief.scale.spread() };
+            (predicted.mean.is_finite() && predicted.sd.is_finite()).then(|| (metric.name.clone(), predicted))
         })
         .collect();
     Recommendation { point, predicted }
 }
-

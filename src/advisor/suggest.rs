@@ -146,13 +146,9 @@ impl Suggesting<'_> {
     /// Adds `count` proposals by the models.
     fn model(&mut self, advisor: &Advisor, count: usize) -> Result<(), SurrogateError> {
         let told = self.history.told();
-        let proposed: Vec<Vec<f64>> = self
-            .proposed
-            .iter()
-            .map(|proposal| self.definition.space().encode(&proposal.point))
-            .collect();
-        let pending: Vec<&[f64]> =
-            self.history.pending().chain(proposed.iter().map(Vec::as_slice)).collect();
+        let proposed: Vec<Vec<f64>> =
+            self.proposed.iter().map(|proposal| self.definition.space().encode(&proposal.point)).collect();
+        let pending: Vec<&[f64]> = self.history.pending().chain(proposed.iter().map(Vec::as_slice)).collect();
         let mut models = Models::learn(self.definition, advisor, &told, &pending, self.number())?;
         for _ in 0..count {
             let number = self.number();
@@ -167,7 +163,8 @@ impl Suggesting<'_> {
                 taken: &|key| self.is_taken(key),
                 seed: seed(self.definition, "search", number),
             };
-            match maximize(&search, &models.acquisition()) {
+            let best = maximize(&search, &models.acquisition());
+            match best {
                 Some(point) => {
                     models.await_at(&self.definition.space().encode(&point));
                     let origin = models.origin();
@@ -218,9 +215,8 @@ impl Models {
     ) -> Result<Self, SurrogateError> {
         let space = definition.space();
         let fit_seed = seed(definition, "fit", 0);
-        let learn = |rows: &Rows, sign: f64| {
-            Belief::learn(space, rows, sign, pending, fit_seed, &advisor.memo)
-        };
+        let learn =
+            |rows: &Rows, sign: f64| Belief::learn(space, rows, sign, pending, fit_seed, &advisor.memo);
         let mut constraints = Vec::new();
         for (index, metric) in definition.metrics().iter().enumerate() {
             if let Goal::Constrain { lower, upper } = metric.goal {

@@ -102,8 +102,7 @@ impl Service {
                 });
             }
             debug_assert!(!exhausted || fresh > 0);
-            let hand_out =
-                HandOut { expected_next_number: snapshot.record.next_number, asks: asks_planned };
+            let hand_out = HandOut { expected_next_number: snapshot.record.next_number, asks: asks_planned };
             match store.hand_out(study, hand_out).await {
                 Ok(trials) => return Ok(trials),
                 Err(StoreError::Outdated) => {}
@@ -165,8 +164,7 @@ impl Service {
                     history_revision: record.revision,
                 }));
             }
-            let lease_seconds =
-                ask.request.lease_seconds.unwrap_or(record.settings.default_lease_seconds);
+            let lease_seconds = ask.request.lease_seconds.unwrap_or(record.settings.default_lease_seconds);
             planned.push(AskPlan {
                 assignments,
                 worker: ask.request.worker.clone(),

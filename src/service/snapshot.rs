@@ -57,11 +57,7 @@ impl Snapshots {
             progress.take_in(&record, trial);
         }
         progress.revision = record.revision;
-        Ok(Snapshot {
-            record,
-            history: Arc::clone(&progress.history),
-            waiting: progress.waits.clone(),
-        })
+        Ok(Snapshot { record, history: Arc::clone(&progress.history), waiting: progress.waits.clone() })
     }
 
     fn progress(&self, study: StudyId) -> Arc<tokio::sync::Mutex<Progress>> {
@@ -129,7 +125,7 @@ impl Waits {
 
     /// These were handed out.
     pub(super) fn remove(&mut self, queued: &[u64], expired: &[u64]) {
-        queued.iter().for_each(|number| drop(self.queued.remove(number)));
-        expired.iter().for_each(|number| drop(self.expired.remove(number)));
+        self.queued.retain(|number| !queued.contains(number));
+        self.expired.retain(|number| !expired.contains(number));
     }
 }

@@ -27,7 +27,9 @@ pub enum StoreError {
     #[error("the idempotency key was used meanwhile")]
     KeyUsed,
     /// The schema was made by a newer release.
-    #[error("the database has schema version {found}, newer than the {known} that this release knows; start a newer release")]
+    #[error(
+        "the database has schema version {found}, newer than the {known} that this release knows; start a newer release"
+    )]
     NewerSchema {
         /// Its version.
         found: i64,

@@ -63,8 +63,13 @@ pub trait Store: Send + Sync {
 
     /// Records the outcome of a trial, by the rules of [`study::tell`](crate::study::tell). Where the trial is a
     /// retry, the trial it retries becomes superseded as far as it was not told before.
-    async fn tell(&self, study: StudyId, number: u64, tell: Tell, keyed: Option<Keyed<'_, Trial>>)
-    -> Result<Trial>;
+    async fn tell(
+        &self,
+        study: StudyId,
+        number: u64,
+        tell: Tell,
+        keyed: Option<Keyed<'_, Trial>>,
+    ) -> Result<Trial>;
 
     /// Adds trials evaluated elsewhere, or queued ones where they have no outcome; all or none. A point that is
     /// there already becomes the next replicate of it. Returns them in order.

@@ -271,7 +271,8 @@ fn covariance(kernel: &Matern52, inputs: &[f64], noise: &[f64]) -> Mat<f64> {
 fn factorize(matrix: &mut Mat<f64>) -> bool {
     let n = matrix.nrows();
     let parameters: Spec<LltParams, f64> = <LltParams as Auto<f64>>::auto().into();
-    let mut memory = faer::dyn_stack::MemBuffer::new(cholesky_in_place_scratch::<f64>(n, Par::Seq, parameters));
+    let mut memory =
+        faer::dyn_stack::MemBuffer::new(cholesky_in_place_scratch::<f64>(n, Par::Seq, parameters));
     let stack = faer::dyn_stack::MemStack::new(&mut memory);
     let done = cholesky_in_place(matrix.as_mut(), LltRegularization::default(), Par::Seq, stack, parameters);
     done.is_ok() && (0..n).all(|i| matrix[(i, i)].is_finite() && matrix[(i, i)] > 0.0)
