@@ -27,7 +27,9 @@ pub enum StoreError {
     #[error("the idempotency key was used meanwhile")]
     KeyUsed,
     /// The schema was made by a newer release.
-    #[error("the database has schema version {found}, newer than the {known} that this release knows; start a newer release")]
+    #[error(
+        "the database has schema version {found}, newer than the {known} that this release knows; start a newer release"
+    )]
     NewerSchema {
         /// Its version.
         found: i64,
@@ -48,4 +50,15 @@ pub enum StoreError {
     /// The database is away, busy, full or read-only: try again later.
     #[error("the database did not do it: {0}")]
     Unavailable(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::ColumnDecode { index, source } => {
+                Self::Unreadable { what: "a value", reason: format!("{index}: {source}") }
+            }
+            other => Self::Unavailable(other),
+        }
+    }
 }

@@ -5,8 +5,13 @@
 //! study's revision by one for every event it appends, and, where the request carried an idempotency key, keeps the
 //! answer. SQL lives in this room alone; nothing here knows how points are chosen or sent.
 
+mod definitions;
 mod error;
 mod keyed;
+mod postgres;
+mod sqlite;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -23,6 +28,18 @@ pub use keyed::{Answer, IdempotencyKey, KeptAnswer, Keyed};
 
 /// What became of an operation.
 pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Opens the database of a URL: `sqlite:` and a path (created where it is missing), or `postgres://`.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] where the URL names no database that can be opened.
+pub async fn connect(url: &str) -> Result<Arc<dyn Store>> {
+    match url.split_once(':').map(|(scheme, _)| scheme) {
+        Some("sqlite") => Ok(Arc::new(sqlite::connect(url).await?)),
+        Some("postgres" | "postgresql") => Ok(Arc::new(postgres::connect(url).await?)),
+        _ => Err(sqlx::Error::Configuration("a database URL begins with sqlite: or postgres:".into()).into()),
+    }
+}
 
 /// Where studies and trials are kept.
 #[async_trait]
@@ -63,8 +80,13 @@ pub trait Store: Send + Sync {
 
     /// Records the outcome of a trial, by the rules of [`study::tell`](crate::study::tell). Where the trial is a
     /// retry, the trial it retries becomes superseded as far as it was not told before.
-    async fn tell(&self, study: StudyId, number: u64, tell: Tell, keyed: Option<Keyed<'_, Trial>>)
-    -> Result<Trial>;
+    async fn tell(
+        &self,
+        study: StudyId,
+        number: u64,
+        tell: Tell,
+        keyed: Option<Keyed<'_, Trial>>,
+    ) -> Result<Trial>;
 
     /// Adds trials evaluated elsewhere, or queued ones where they have no outcome; all or none. A point that is
     /// there already becomes the next replicate of it. Returns them in order.
