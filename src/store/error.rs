@@ -51,3 +51,14 @@ pub enum StoreError {
     #[error("the database did not do it: {0}")]
     Unavailable(#[source] sqlx::Error),
 }
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::ColumnDecode { index, source } => {
+                Self::Unreadable { what: "a value", reason: format!("{index}: {source}") }
+            }
+            other => Self::Unavailable(other),
+        }
+    }
+}

@@ -5,8 +5,13 @@
 //! study's revision by one for every event it appends, and, where the request carried an idempotency key, keeps the
 //! answer. SQL lives in this room alone; nothing here knows how points are chosen or sent.
 
+mod definitions;
 mod error;
 mod keyed;
+mod postgres;
+mod sqlite;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -23,6 +28,18 @@ pub use keyed::{Answer, IdempotencyKey, KeptAnswer, Keyed};
 
 /// What became of an operation.
 pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Opens the database of a URL: `sqlite:` and a path (created where it is missing), or `postgres://`.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] where the URL names no database that can be opened.
+pub async fn connect(url: &str) -> Result<Arc<dyn Store>> {
+    match url.split_once(':').map(|(scheme, _)| scheme) {
+        Some("sqlite") => Ok(Arc::new(sqlite::connect(url).await?)),
+        Some("postgres" | "postgresql") => Ok(Arc::new(postgres::connect(url).await?)),
+        _ => Err(sqlx::Error::Configuration("a database URL begins with sqlite: or postgres:".into()).into()),
+    }
+}
 
 /// Where studies and trials are kept.
 #[async_trait]
