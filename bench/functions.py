@@ -62,9 +62,16 @@ def branin(x: Vector) -> float:
 
 HARTMANN_WEIGHTS = np.array([1.0, 1.2, 3.0, 3.2])
 HARTMANN_3_SCALES = np.array([[3.0, 10, 30], [0.1, 10, 35], [3.0, 10, 30], [0.1, 10, 35]])
-HARTMANN_3_CENTRES = 1e-4 * np.array([[3689, 1170, 2673], [4699, 4387, 7470], [1091, 8732, 5547], [381, 5743, 8828]])
+HARTMANN_3_CENTRES = 1e-4 * np.array(
+    [[3689, 1170, 2673], [4699, 4387, 7470], [1091, 8732, 5547], [381, 5743, 8828]]
+)
 HARTMANN_6_SCALES = np.array(
-    [[10, 3, 17, 3.5, 1.7, 8], [0.05, 10, 17, 0.1, 8, 14], [3, 3.5, 1.7, 10, 17, 8], [17, 8, 0.05, 10, 0.1, 14]]
+    [
+        [10, 3, 17, 3.5, 1.7, 8],
+        [0.05, 10, 17, 0.1, 8, 14],
+        [3, 3.5, 1.7, 10, 17, 8],
+        [17, 8, 0.05, 10, 0.1, 14],
+    ]
 )
 HARTMANN_6_CENTRES = 1e-4 * np.array(
     [
@@ -100,7 +107,9 @@ def griewank(x: Vector) -> float:
     return np.sum(x**2) / 4000 - np.prod(np.cos(x / np.sqrt(np.arange(1, len(x) + 1)))) + 1
 
 
-def cube(name: str, formula: Callable[[Vector], float], dimension: int, side: tuple[float, float], minimizer: float):
+def cube(
+    name: str, formula: Callable[[Vector], float], dimension: int, side: tuple[float, float], minimizer: float
+):
     """A function over a box with equal sides whose minimizer has equal coordinates."""
     low, high = side
     return Function(name, formula, (low,) * dimension, (high,) * dimension, (minimizer,) * dimension)
@@ -145,10 +154,14 @@ def check() -> None:
 
     for function in FUNCTIONS.values():
         for candidate in [function, *(function.shifted(seed) for seed in range(20))]:
-            low, high, minimizer = (np.array(side) for side in (candidate.low, candidate.high, candidate.minimizer))
+            low, high, minimizer = (
+                np.array(side) for side in (candidate.low, candidate.high, candidate.minimizer)
+            )
             assert np.all(low < minimizer) and np.all(minimizer < high), candidate
             assert math.isclose(candidate.minimum, function.minimum, abs_tol=1e-9), candidate
-            found = minimize(candidate, minimizer + 1e-3 * (high - low), method="Nelder-Mead", bounds=list(zip(low, high)))
+            found = minimize(
+                candidate, minimizer + 1e-3 * (high - low), method="Nelder-Mead", bounds=list(zip(low, high))
+            )
             assert found.fun > candidate.minimum - 1e-9, (candidate, found)
             corners = np.random.default_rng(0).uniform(low, high, (2000, function.dimension))
             assert min(map(candidate, corners)) > candidate.minimum, candidate

@@ -40,11 +40,23 @@ def private_postgres() -> Iterator[str]:
             unprivileged = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
             shutil.chown(scratch, "nobody", "nogroup")
         data, port = f"{scratch}/data", free_port()
-        initialize = [folder / "initdb", "--pgdata", data, "--username", "tellus", "--auth", "trust", "--encoding", "UTF8"]
+        initialize = [
+            folder / "initdb",
+            "--pgdata",
+            data,
+            "--username",
+            "tellus",
+            "--auth",
+            "trust",
+            "--encoding",
+            "UTF8",
+        ]
         subprocess.run([*unprivileged, *initialize], cwd=scratch, check=True, stdout=subprocess.DEVNULL)
         serve = [folder / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", scratch]
         with open(f"{scratch}/log", "w") as log:
-            server = subprocess.Popen([*unprivileged, *serve], cwd=scratch, stdout=log, stderr=subprocess.STDOUT)
+            server = subprocess.Popen(
+                [*unprivileged, *serve], cwd=scratch, stdout=log, stderr=subprocess.STDOUT
+            )
         try:
             wait_until_ready(folder, server, port, Path(scratch))
             yield f"postgres://tellus@127.0.0.1:{port}/postgres"
@@ -57,7 +69,7 @@ def private_postgres() -> Iterator[str]:
 def wait_until_ready(folder: Path, server: subprocess.Popen, port: int, scratch: Path) -> None:
     probe = [folder / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-q"]
     deadline = time.monotonic() + SECONDS_TO_START
-    while subprocess.run(probe).returncode != 0:
+    while subprocess.run(probe, check=False).returncode != 0:
         if server.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"Postgres did not start:\n{(scratch / 'log').read_text()}")
         time.sleep(0.05)

@@ -129,7 +129,10 @@ def run_optuna(function: Function, seed: int, plan: Plan, initial: list[Point]) 
     return measure.run
 
 
-PEERS: dict[str, Callable[[Function, int, Plan, list[Point]], Run]] = {"skopt": run_skopt, "optuna": run_optuna}
+PEERS: dict[str, Callable[[Function, int, Plan, list[Point]], Run]] = {
+    "skopt": run_skopt,
+    "optuna": run_optuna,
+}
 TITLES = {"tellus": "Tellus", "skopt": "scikit-optimize gp_minimize", "optuna": "Optuna GPSampler"}
 
 
@@ -141,7 +144,9 @@ class Archive:
         self.fresh = fresh
 
     def path(self, function: Function, seed: int, method: str) -> Path:
-        name = f"{function.name}{'-shifted' if self.plan.shift else ''}-{self.plan.trials}-{self.plan.initial}"
+        name = (
+            f"{function.name}{'-shifted' if self.plan.shift else ''}-{self.plan.trials}-{self.plan.initial}"
+        )
         if method == "tellus" and self.plan.acquisition != "auto":
             method += f"-{self.plan.acquisition}"
         return RESULTS / "raw" / "regret" / f"{name}-{seed}-{method}.json"
@@ -221,10 +226,14 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=PEERS, default=list(PEERS), help="which peers to run")
     parser.add_argument("--seeds", type=int, default=5, help="seeds 0 to SEEDS - 1")
     parser.add_argument("--trials", type=int, default=50)
-    parser.add_argument("--initial", type=int, default=10, help="initial points; 10 is both peers' own default")
+    parser.add_argument(
+        "--initial", type=int, default=10, help="initial points; 10 is both peers' own default"
+    )
     parser.add_argument("--acquisition", default="auto", help="Tellus's acquisition function")
     parser.add_argument("--shift", action="store_true", help="move each function's minimizer by the seed")
-    parser.add_argument("--fresh", nargs="*", choices=TITLES, help="repeat the runs of these methods; of all if none")
+    parser.add_argument(
+        "--fresh", nargs="*", choices=TITLES, help="repeat the runs of these methods; of all if none"
+    )
     parser.add_argument("--url", help="a Tellus that already runs; without it one is started")
     options = parser.parse_args()
 

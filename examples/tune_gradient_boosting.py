@@ -44,8 +44,12 @@ def rmse(parameters: dict[str, Any], split: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--url", default="http://127.0.0.1:8080", help="where the service is")
-    parser.add_argument("--name", default="boosting-on-diabetes", help="the study's name; the same name resumes it")
-    parser.add_argument("--trials", type=int, default=40, help="how many trials the study is to have in the end")
+    parser.add_argument(
+        "--name", default="boosting-on-diabetes", help="the study's name; the same name resumes it"
+    )
+    parser.add_argument(
+        "--trials", type=int, default=40, help="how many trials the study is to have in the end"
+    )
     parser.add_argument("--seed", type=int, default=0, help="the study's seed")
     options = parser.parse_args()
 
@@ -62,7 +66,9 @@ def main() -> None:
 
     for _ in range(done, options.trials):
         # "sticky": what this worker was evaluating when it was interrupted comes back first.
-        [trial] = call("POST", f"{study_url}/ask", {"worker": "tune_gradient_boosting", "sticky": True})["trials"]
+        [trial] = call("POST", f"{study_url}/ask", {"worker": "tune_gradient_boosting", "sticky": True})[
+            "trials"
+        ]
         started = time.monotonic()
         try:
             value = rmse(trial["parameters"], split=trial["number"])
@@ -87,7 +93,9 @@ def main() -> None:
 
 def readable(parameters: dict[str, Any]) -> str:
     """The parameters on one line, floats to four digits."""
-    shown = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in parameters.items()}
+    shown = {
+        name: f"{value:.4g}" if isinstance(value, float) else value for name, value in parameters.items()
+    }
     return "  ".join(f"{name}={value}" for name, value in shown.items())
 
 

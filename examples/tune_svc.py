@@ -37,7 +37,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--url", default="http://127.0.0.1:8080", help="where the service is")
     parser.add_argument("--name", default="svc-on-digits", help="the study's name; the same name resumes it")
-    parser.add_argument("--trials", type=int, default=40, help="how many trials the study is to have in the end")
+    parser.add_argument(
+        "--trials", type=int, default=40, help="how many trials the study is to have in the end"
+    )
     parser.add_argument("--seed", type=int, default=0, help="the study's seed")
     options = parser.parse_args()
 
@@ -79,7 +81,9 @@ def main() -> None:
 
 def readable(parameters: dict[str, Any]) -> str:
     """The parameters on one line, floats to four digits."""
-    shown = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in parameters.items()}
+    shown = {
+        name: f"{value:.4g}" if isinstance(value, float) else value for name, value in parameters.items()
+    }
     return "  ".join(f"{name}={value}" for name, value in shown.items())
 
 
