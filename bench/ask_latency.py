@@ -13,19 +13,17 @@ import os
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 import argparse
-import json
 import statistics
 import time
 import uuid
-from pathlib import Path
 
 import numpy as np
 import optuna
 
+import results
 from functions import FUNCTIONS
 from service import Connection, service_at
 
-RESULTS = Path(__file__).resolve().parent / "results"
 FUNCTION = FUNCTIONS["hartmann6"]
 NAMES = [f"x{axis}" for axis in range(FUNCTION.dimension)]
 SIDES = list(zip(NAMES, FUNCTION.low, FUNCTION.high))
@@ -102,7 +100,7 @@ def main() -> None:
     medians = {name: statistics.median(seconds) for name, seconds in samples.items()}
     ratio = medians["optuna"] / medians["tellus"]
     answer = {"trials": options.trials, "origins": sorted(origins), "medians": medians, "ratio": ratio}
-    (RESULTS / "ask_latency.json").write_text(json.dumps({**answer, "samples": samples}, indent=2) + "\n")
+    results.write("ask_latency.json", {**answer, "samples": samples})
 
     print(f"one ask at {options.trials} trials of {FUNCTION.name}, median of {options.repeats} new histories")
     print(f"points proposed by: {', '.join(sorted(origins))}\n")

@@ -21,12 +21,11 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
+import results
 from functions import FUNCTIONS, Function
 from service import Connection, service_at
 
-RESULTS = Path(__file__).resolve().parent / "results"
 # Regret below this is rounding.
 SMALLEST_REGRET = 1e-12
 
@@ -143,27 +142,24 @@ class Archive:
         self.plan = plan
         self.fresh = fresh
 
-    def path(self, function: Function, seed: int, method: str) -> Path:
-        name = (
-            f"{function.name}{'-shifted' if self.plan.shift else ''}-{self.plan.trials}-{self.plan.initial}"
-        )
-        if method == "tellus" and self.plan.acquisition != "auto":
+    def name(self, function: Function, seed: int, method: str) -> str:
+        """The file's name within the results."""
+        if method == "tellus":
             method += f"-{self.plan.acquisition}"
-        return RESULTS / "raw" / "regret" / f"{name}-{seed}-{method}.json"
+        moved = "-shifted" if self.plan.shift else ""
+        return (
+            f"raw/regret/{function.name}{moved}-{self.plan.trials}-{self.plan.initial}-{seed}-{method}.json"
+        )
 
     def load(self, function: Function, seed: int, method: str, initial: list[Point] | None) -> Run | None:
-        path = self.path(function, seed, method)
+        path = results.FOLDER / self.name(function, seed, method)
         if method in self.fresh or not path.exists():
             return None
         run = Run(**json.loads(path.read_text()))
         return run if initial is None or run.points[: len(initial)] == initial else None
 
     def save(self, function: Function, seed: int, method: str, run: Run) -> None:
-        path = self.path(function, seed, method)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".part")
-        unfinished.write_text(json.dumps(asdict(run)))
-        unfinished.replace(path)
+        results.write(self.name(function, seed, method), asdict(run))
 
 
 def regret(function: Function, run: Run) -> float:
@@ -255,7 +251,7 @@ def main() -> None:
                     runs[method][seed] = run
             rows += [summary(FUNCTIONS[name], method, runs[method]) for method in methods]
 
-    (RESULTS / "regret.json").write_text(json.dumps({"plan": asdict(plan), "rows": rows}, indent=2) + "\n")
+    results.write("regret.json", {"plan": asdict(plan), "rows": rows})
     print(table(rows))
 
 

@@ -46,6 +46,9 @@ class Connection:
             raise Refused(f"{method} {path}", response.status, answer.decode(errors="replace"))
         return json.loads(answer)
 
+    def close(self) -> None:
+        self.http.close()
+
     def create_study(self, definition: dict[str, Any]) -> str:
         """Creates the study and returns its path."""
         return "/v1/studies/" + self.call("POST", "/v1/studies", definition)["id"]
@@ -111,10 +114,10 @@ def wait_until_ready(server: subprocess.Popen, address: str, log_path: Path) -> 
     deadline = time.monotonic() + SECONDS_TO_START
     while True:
         with contextlib.suppress(OSError, http.client.HTTPException):
-            probe = http.client.HTTPConnection(address, timeout=5)
-            probe.request("GET", "/readyz")
-            if probe.getresponse().status == 200:
-                return
+            with contextlib.closing(http.client.HTTPConnection(address, timeout=5)) as probe:
+                probe.request("GET", "/readyz")
+                if probe.getresponse().status == 200:
+                    return
         if server.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"the server did not start:\n{log_path.read_text()}")
         time.sleep(0.05)

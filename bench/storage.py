@@ -6,7 +6,6 @@ float parameters each, both databases in one directory, so on one disk. One clie
 """
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
@@ -15,9 +14,9 @@ from pathlib import Path
 
 import optuna
 
+import results
 from service import Connection, running_service
 
-RESULTS = Path(__file__).resolve().parent / "results"
 NAMES = [f"x{axis}" for axis in range(10)]
 GOAL = 20
 
@@ -74,7 +73,7 @@ def main() -> None:
     }
     medians = {name: statistics.median(seconds) for name, seconds in samples.items()}
     ratio = medians["optuna"] / medians["tellus"]
-    (RESULTS / "storage.json").write_text(json.dumps({"medians": medians, "ratio": ratio}, indent=2) + "\n")
+    results.write("storage.json", {"medians": medians, "ratio": ratio})
 
     print("| ask + tell on SQLite, 10 parameters | median | 99 % below |\n| --- | ---: | ---: |")
     for name, title in [("tellus", "Tellus over HTTP, space-filling"), ("optuna", "Optuna RandomSampler")]:

@@ -4,6 +4,7 @@
 `TELLUS_BIN` names the server to run; the release build is it without.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -44,7 +45,7 @@ class Examples(unittest.TestCase):
         resumed = self.tune(program, TRIALS)
         self.assertEqual([line.split()[0] for line in resumed[:-4]], [str(TRIALS - 2), str(TRIALS - 1)])
 
-        connection = Connection(self.url)
+        connection = self.enterContext(contextlib.closing(Connection(self.url)))
         [study] = connection.call("GET", "/v1/studies?name=example")["studies"]
         self.assertEqual(study["trial_counts"]["completed"], TRIALS)
         trials = connection.call("GET", f"/v1/studies/{study['id']}/trials")["trials"]
