@@ -34,25 +34,23 @@ class Record:
 
 
 def work(url: str, study: str, worker: str, trials: int, start: threading.Barrier, record: Record) -> None:
-    connection = Connection(url)
     start.wait()
     try:
-        for _ in range(trials):
-            started = time.perf_counter()
-            trial = connection.ask(study, worker=worker)
-            record.ask_seconds.append(time.perf_counter() - started)
-            record.numbers.append(trial["number"])
-            record.points.append(json.dumps(trial["parameters"], sort_keys=True))
-            connection.tell(
-                study, trial["number"], value=FUNCTION([trial["parameters"][name] for name in ("x0", "x1")])
-            )
+        with contextlib.closing(Connection(url)) as connection:
+            for _ in range(trials):
+                started = time.perf_counter()
+                trial = connection.ask(study, worker=worker)
+                record.ask_seconds.append(time.perf_counter() - started)
+                record.numbers.append(trial["number"])
+                record.points.append(json.dumps(trial["parameters"], sort_keys=True))
+                value = FUNCTION([trial["parameters"][name] for name in ("x0", "x1")])
+                connection.tell(study, trial["number"], value=value)
     except Exception as failure:
         record.failures.append(f"{worker}: {failure!r}")
 
 
-def run(url: str, workers: int, trials: int, acquisition: str) -> list[str]:
+def run(connection: Connection, url: str, workers: int, trials: int, acquisition: str) -> list[str]:
     """Runs the workers, prints a line, and returns what was broken."""
-    connection = Connection(url)
     sides = zip(("x0", "x1"), FUNCTION.low, FUNCTION.high)
     study = connection.create_study(
         {
@@ -110,7 +108,8 @@ def main() -> None:
                 database = stack.enter_context(private_postgres())
             url = stack.enter_context(running_service(database=database))
             print(f"{options.database or store}: ", end="", flush=True)
-            broken += run(url, options.workers, options.trials, options.acquisition)
+            connection = stack.enter_context(contextlib.closing(Connection(url)))
+            broken += run(connection, url, options.workers, options.trials, options.acquisition)
     sys.exit("\n".join(broken) if broken else 0)
 
 
