@@ -287,9 +287,7 @@ impl GoalDraft {
 
 fn check_goal(metric: &MetricDraft, several: bool, pointer: &str, faults: &mut Vec<Fault>) -> Option<Goal> {
     let before = faults.len();
-    for (name, bound) in
-        [("lower", metric.lower), ("upper", metric.upper), ("reference", metric.reference)]
-    {
+    for (name, bound) in [("lower", metric.lower), ("upper", metric.upper), ("reference", metric.reference)] {
         if bound.is_some_and(|bound| !bound.is_finite()) {
             faults.push(Fault::new(format!("{pointer}/{name}"), "must be a finite number"));
         }
@@ -304,12 +302,8 @@ fn check_goal(metric: &MetricDraft, several: bool, pointer: &str, faults: &mut V
         faults.push(Fault::new(pointer, "only a metric with the goal constrain has lower or upper"));
     }
     let goal = match metric.goal {
-        GoalDraft::Minimize => {
-            Goal::Optimize { direction: Direction::Minimize, reference: metric.reference }
-        }
-        GoalDraft::Maximize => {
-            Goal::Optimize { direction: Direction::Maximize, reference: metric.reference }
-        }
+        GoalDraft::Minimize => Goal::Optimize { direction: Direction::Minimize, reference: metric.reference },
+        GoalDraft::Maximize => Goal::Optimize { direction: Direction::Maximize, reference: metric.reference },
         GoalDraft::Record => Goal::Record,
         GoalDraft::Constrain => {
             let lower = metric.lower.unwrap_or(f64::NEG_INFINITY);

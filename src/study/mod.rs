@@ -5,17 +5,17 @@
 //! later, [`Settings`], is kept apart from what may not.
 
 mod definition;
-mod record;
 mod life;
 mod metric;
 mod plan;
+mod record;
 mod trial;
 
 pub use definition::{
     AlgorithmDraft, BudgetDraft, Definition, MAX_METRICS, Settings, StudyDraft, check_settings,
 };
-pub use record::{Event, EventKind, StudyId, StudyRecord, StudyState, TrialCounts};
 pub use life::{Leap, Refusal, TrialState, heartbeat, tell};
 pub use metric::{Direction, Goal, GoalDraft, Metric, MetricDraft};
 pub use plan::{AskRequest, Plan, Waiting, plan_ask};
+pub use record::{Event, EventKind, StudyId, StudyRecord, StudyState, TrialCounts};
 pub use trial::{Measurement, Observation, Outcome, PastOutcome, Trial, outcome_faults};

@@ -8,8 +8,8 @@ pub struct AskRequest {
     pub count: usize,
     /// Who will evaluate them.
     pub worker: Option<String>,
-    /// Length of the lease in seconds, `None` for ever.
-    pub lease_seconds: Option<u64>,
+    /// Length of the lease in seconds, `Some(None)` for ever; where absent, the study's default.
+    pub lease_seconds: Option<Option<u64>>,
     /// Return the worker's open trials first.
     pub sticky: bool,
 }

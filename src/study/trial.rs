@@ -166,10 +166,7 @@ pub fn outcome_faults(
         let pointer = format!("/{}", escape(name));
         if definition.metric(name).is_none() {
             let known: Vec<&str> = definition.metrics().iter().map(|metric| metric.name.as_str()).collect();
-            faults.push(Fault::new(
-                pointer,
-                format!("unknown metric; this study has {}", known.join(", ")),
-            ));
+            faults.push(Fault::new(pointer, format!("unknown metric; this study has {}", known.join(", "))));
             continue;
         }
         if !observation.value.is_finite() {
