@@ -78,8 +78,8 @@ pub trait Store: Send + Sync {
     /// budget does not suffice. Nothing is changed then.
     async fn hand_out(&self, study: StudyId, plan: HandOut<'_>) -> Result<Vec<Vec<Trial>>>;
 
-    /// Records the outcome of a trial, by the rules of [`study::tell`](crate::study::tell). Where the trial is a
-    /// retry, the trial it retries becomes superseded as far as it was not told before.
+    /// Records the outcome of a trial, by the rules of [`study::tell`](crate::study::tell). Where its point was handed
+    /// out again and that retry was told first, the trial becomes superseded.
     async fn tell(
         &self,
         study: StudyId,

@@ -1,0 +1,97 @@
+//! What a store promises, checked on SQLite and on Postgres by the same tests.
+
+#[path = "../postgres/mod.rs"]
+mod postgres;
+
+mod asks;
+mod events;
+mod given;
+mod keys;
+mod leases;
+mod studies;
+mod tells;
+mod trials;
+
+/// Runs tests that are functions of a store on both databases. A test that is not listed is dead code, which the
+/// compiler reports.
+macro_rules! on_both {
+    ($($module:ident { $($test:ident),+ $(,)? })+) => {
+        mod on_sqlite {
+            $(mod $module {$(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    let database = crate::given::sqlite().await;
+                    crate::$module::$test(database.store.clone()).await;
+                }
+            )+})+
+        }
+        mod on_postgres {
+            $(mod $module {$(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    let database = crate::given::postgres().await;
+                    crate::$module::$test(database.store.clone()).await;
+                }
+            )+})+
+        }
+    };
+}
+
+on_both! {
+    studies {
+        creating_the_same_again_returns_the_same,
+        another_definition_of_a_name_is_refused,
+        creators_at_the_same_time_make_one_study,
+        a_study_is_read_as_it_was_created,
+        lists_are_paged_in_the_order_of_creation,
+        lists_are_filtered,
+        settings_change_and_the_definition_stays,
+        deleting_removes_all_that_belongs_to_it,
+        migrating_again_changes_nothing,
+    }
+    asks {
+        new_trials_are_stored_as_they_are_returned,
+        an_outdated_plan_changes_nothing,
+        a_point_is_handed_out_once,
+        budgets_of_trials_and_cost_are_kept,
+        queued_trials_are_handed_out,
+        open_trials_are_given_again_to_their_worker,
+        asks_of_one_plan_are_answered_in_their_order,
+        askers_at_the_same_time_share_no_number_and_no_point,
+    }
+    tells {
+        a_tell_ends_a_trial,
+        telling_the_same_again_changes_nothing,
+        something_else_is_refused_and_an_amendment_replaces,
+        an_amendment_replaces_the_cost,
+        only_the_current_lease_token_counts,
+        tellers_at_the_same_time_are_all_heard,
+    }
+    trials {
+        attached_trials_are_stored_with_their_outcome,
+        attached_points_become_replicates,
+        many_are_attached_at_once,
+        lists_are_paged_by_number_and_state,
+        changes_are_those_after_a_revision,
+        notes_tags_and_metadata_change,
+        unknown_studies_and_trials_are_named,
+    }
+    leases {
+        a_lease_that_ended_expires_its_trial,
+        a_heartbeat_extends_a_lease,
+        a_heartbeat_revives_an_expired_trial,
+        a_point_that_was_handed_out_again_stays_with_its_new_holder,
+        a_late_tell_counts_unless_the_retry_was_told_first,
+        an_abandoned_point_is_retried_once,
+    }
+    keys {
+        the_answer_is_kept_with_what_was_done,
+        a_key_that_was_used_undoes_the_rest,
+        refusals_are_kept_and_the_first_answer_stays,
+    }
+    events {
+        every_change_is_an_event_in_order,
+        a_page_starts_after_the_place_asked_for,
+        young_events_are_not_pruned,
+    }
+}
