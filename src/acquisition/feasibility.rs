@@ -1,0 +1,141 @@
+//! The probability that a point is feasible, in log space: the weight that turns any acquisition into a constrained
+//! one (Gardner et al., *Bayesian Optimization with Inequality Constraints*, ICML 2014).
+
+use super::normal::log_density;
+use super::{Acquisition, log_cdf};
+use crate::surrogate::{GaussianProcess, Prediction};
+
+/// ln P(lower ≤ c(x) ≤ upper) of a modelled constraint metric.
+pub struct Bounded<'a> {
+    /// The metric.
+    pub metric: &'a GaussianProcess,
+    /// Least feasible value in the model's units; −∞ where open.
+    pub lower: f64,
+    /// Greatest feasible value; +∞ where open.
+    pub upper: f64,
+}
+
+impl Bounded<'_> {
+    /// The value and its derivatives in μ and σ.
+    fn at(&self, prediction: &Prediction) -> (f64, f64, f64) {
+        let Prediction { mean, sd } = *prediction;
+        let (a, b) = ((self.lower - mean) / sd, (self.upper - mean) / sd);
+        let log_probability = log_between(a, b);
+        let density = |z: f64| {
+            if z.is_infinite() { 0.0 } else { (log_density(z) - log_probability).exp() }
+        };
+        let (at_a, at_b) = (density(a), density(b));
+        let moment = |z: f64, density: f64| if z.is_infinite() { 0.0 } else { z * density };
+        (log_probability, (at_a - at_b) / sd, (moment(a, at_a) - moment(b, at_b)) / sd)
+    }
+}
+
+/// ln(Φ(b) − Φ(a)) for a < b, taken on the side of the lower tail so that nothing cancels.
+fn log_between(a: f64, b: f64) -> f64 {
+    let (a, b) = if a > 0.0 { (-b, -a) } else { (a, b) };
+    let upper = log_cdf(b);
+    if a == f64::NEG_INFINITY {
+        return upper;
+    }
+    upper + (-(log_cdf(a) - upper).exp()).ln_1p().max(f64::MIN)
+}
+
+impl Acquisition for Bounded<'_> {
+    fn value(&self, x: &[f64]) -> f64 {
+        self.at(&self.metric.predict(x)).0
+    }
+
+    fn value_with_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
+        let (mut of_mean, mut of_sd) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+        let prediction = self.metric.predict_with_gradient(x, &mut of_mean, &mut of_sd);
+        let (value, in_mean, in_sd) = self.at(&prediction);
+        for i in 0..x.len() {
+            gradient[i] += in_mean * of_mean[i] + in_sd * of_sd[i];
+        }
+        value
+    }
+}
+
+/// ln P(the evaluation at x succeeds), from a process over +1 (succeeded) and −1 (failed): a probit link on its
+/// posterior, Φ(μ/√(1 + σ²)) (Rasmussen & Williams, *Gaussian Processes for Machine Learning*, eq. 3.82).
+pub struct Success<'a> {
+    /// The process over the labels, scaled so that ±1 are well apart from 0.
+    pub labels: &'a GaussianProcess,
+}
+
+/// How much a label of ±1 counts on the probit scale: Φ(±2.5) is nearly certain.
+const LABEL_SCALE: f64 = 2.5;
+
+impl Success<'_> {
+    fn at(prediction: &Prediction) -> (f64, f64, f64) {
+        let spread = 1.0 + LABEL_SCALE * LABEL_SCALE * prediction.sd * prediction.sd;
+        let z = LABEL_SCALE * prediction.mean / spread.sqrt();
+        let value = log_cdf(z);
+        let slope = (log_density(z) - value).exp();
+        let in_mean = slope * LABEL_SCALE / spread.sqrt();
+        let in_sd = -slope * z * LABEL_SCALE * LABEL_SCALE * prediction.sd / spread;
+        (value, in_mean, in_sd)
+    }
+}
+
+impl Acquisition for Success<'_> {
+    fn value(&self, x: &[f64]) -> f64 {
+        Self::at(&self.labels.predict(x)).0
+    }
+
+    fn value_with_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
+        let (mut of_mean, mut of_sd) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+        let prediction = self.labels.predict_with_gradient(x, &mut of_mean, &mut of_sd);
+        let (value, in_mean, in_sd) = Self::at(&prediction);
+        for i in 0..x.len() {
+            gradient[i] += in_mean * of_mean[i] + in_sd * of_sd[i];
+        }
+        value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::acquisition::LogExpectedImprovement;
+    use crate::surrogate::{Distance, Matern52};
+
+    fn process() -> GaussianProcess {
+        let kernel = Matern52::new(&[Distance::Numeric; 2], &[0.4, 0.7], 1.2);
+        let inputs = [0.1, 0.2, 0.8, 0.3, 0.5, 0.9, 0.3, 0.6];
+        GaussianProcess::new(kernel, 0.1, &inputs, &[0.5, -1.0, 0.3, 1.1], &[1e-3; 4]).unwrap()
+    }
+
+    fn agrees_with_finite_differences(acquisition: &dyn Acquisition) {
+        for x in [[0.2, 0.4], [0.9, 0.95], [0.55, 0.1]] {
+            let mut gradient = [0.0; 2];
+            let value = acquisition.value_with_gradient(&x, &mut gradient);
+            assert!((value - acquisition.value(&x)).abs() < 1e-10);
+            for i in 0..2 {
+                let (mut above, mut below) = (x, x);
+                above[i] += 1e-6;
+                below[i] -= 1e-6;
+                let slope = (acquisition.value(&above) - acquisition.value(&below)) / 2e-6;
+                assert!((slope - gradient[i]).abs() < 1e-5 * (1.0 + slope.abs()), "{slope} {gradient:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn gradients_equal_finite_differences() {
+        let process = process();
+        agrees_with_finite_differences(&Bounded { metric: &process, lower: -0.5, upper: 0.4 });
+        agrees_with_finite_differences(&Bounded { metric: &process, lower: 2.0, upper: f64::INFINITY });
+        agrees_with_finite_differences(&Bounded { metric: &process, lower: f64::NEG_INFINITY, upper: 0.0 });
+        agrees_with_finite_differences(&Success { labels: &process });
+        for incumbent in [0.0, 1.1, 30.0] {
+            agrees_with_finite_differences(&LogExpectedImprovement { objective: &process, incumbent });
+        }
+    }
+
+    #[test]
+    fn probabilities_of_both_sides_add_up() {
+        let (below, above) = (log_between(f64::NEG_INFINITY, 0.3), log_between(0.3, f64::INFINITY));
+        assert!((below.exp() + above.exp() - 1.0).abs() < 1e-14);
+    }
+}

@@ -1,0 +1,80 @@
+//! Functions of the standard normal distribution that stay exact far into its tails.
+
+use std::f64::consts::{FRAC_1_SQRT_2, PI};
+
+/// ½ ln 2π.
+const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_8;
+/// ½ ln(π/2).
+const HALF_LOG_HALF_PI: f64 = 0.225_791_352_644_727_4;
+
+/// ln φ(z).
+pub(super) fn log_density(z: f64) -> f64 {
+    -0.5 * z * z - HALF_LOG_TAU
+}
+
+/// ln Φ(z).
+pub fn log_cdf(z: f64) -> f64 {
+    if z > -1.0 {
+        (0.5 * libm::erfc(-z * FRAC_1_SQRT_2)).ln()
+    } else {
+        -0.5 * z * z + (0.5 * puruspe::erfcx(-z * FRAC_1_SQRT_2)).ln()
+    }
+}
+
+/// ln h(z), h(z) = φ(z) + z Φ(z): the expected improvement of a standard normal variable over −z.
+/// For z far below 0 the two terms cancel; there ln h(z) = ln φ(z) + ln(1 − |z| √(π/2) erfcx(|z|/√2)), and past the
+/// reach of that difference its asymptote −2 ln|z| (Ament et al., arXiv 2310.20708, eq. 9).
+pub fn log_improvement(z: f64) -> f64 {
+    if z > -1.0 {
+        let density = (-0.5 * z * z).exp() / (2.0 * PI).sqrt();
+        (density + z * 0.5 * libm::erfc(-z * FRAC_1_SQRT_2)).ln()
+    } else if z > -1e4 {
+        let log_ratio = (puruspe::erfcx(-z * FRAC_1_SQRT_2) * -z).ln() + HALF_LOG_HALF_PI;
+        let log_complement = if log_ratio < -std::f64::consts::LN_2 {
+            (-log_ratio.exp()).ln_1p()
+        } else {
+            (-log_ratio.exp_m1()).ln()
+        };
+        log_density(z) + log_complement
+    } else {
+        log_density(z) - 2.0 * (-z).ln()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_cdf_equals_known_values() {
+        // scipy.special.log_ndtr
+        for (z, expected) in [
+            (0.0, -std::f64::consts::LN_2),
+            (-1.0, -1.841_021_645_009_263_8),
+            (-5.0, -15.064_998_393_988_727),
+            (-40.0, -804.608_442_013_753_9),
+            (2.0, -0.023_012_909_328_963_493),
+        ] {
+            assert!((log_cdf(z) - expected).abs() < 1e-12 * (1.0 + expected.abs()), "{z}");
+        }
+    }
+
+    #[test]
+    fn log_improvement_is_smooth_across_its_branches() {
+        for z in [-1.0, -1e4] {
+            let (below, above) = (log_improvement(z - 1e-9), log_improvement(z + 1e-9));
+            assert!((below - above).abs() < 1e-4 * (1.0 + below.abs() * 1e-6), "{z}: {below} {above}");
+        }
+    }
+
+    #[test]
+    fn log_improvement_equals_the_derivative_of_the_loss_integral() {
+        // h'(z) = Φ(z), so d ln h / dz = Φ/h.
+        for z in [-39.5, -12.0, -3.0, -1.5, -0.5, 0.0, 2.0] {
+            let step = 1e-5;
+            let slope = (log_improvement(z + step) - log_improvement(z - step)) / (2.0 * step);
+            let expected = (log_cdf(z) - log_improvement(z)).exp();
+            assert!((slope - expected).abs() < 1e-5 * (1.0 + expected), "{z}: {slope} {expected}");
+        }
+    }
+}

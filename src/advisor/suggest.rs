@@ -1,0 +1,366 @@
+//! The next points of a study.
+//!
+//! | history | what proposes the point | why |
+//! | --- | --- | --- |
+//! | shorter than the initial design | scrambled Sobol points, the first one the space's centre | nothing is known yet |
+//! | no feasible trial | the probability of feasibility | feasibility first (Gardner et al. 2014) |
+//! | one objective | ln EI over the best posterior mean, weighted by feasibility | finds better points in fewer trials |
+//! | several objectives | the same on a random weighting of them (ParEGO, Knowles 2006) | spreads over the front |
+//! | numerics fail | scrambled Sobol points | an answer, and `origin` says so |
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use sha2::{Digest, Sha256};
+
+use super::Advisor;
+use super::beliefs::{Belief, Rows, is_feasible};
+use super::history::{History, Seen, Standing};
+use crate::acquisition::{Acquisition, Bounded, LogExpectedImprovement, Search, Success, Sum, maximize};
+use crate::space::{Design, Point, PointKey};
+use crate::study::{Definition, Direction, Goal};
+use crate::surrogate::SurrogateError;
+
+/// What proposed a point, as trials say it.
+pub mod origin {
+    /// The initial design.
+    pub const INITIAL_DESIGN: &str = "initial_design";
+    /// The study asked for a space-filling design.
+    pub const SPACE_FILLING: &str = "space_filling";
+    /// The study asked for random points.
+    pub const RANDOM: &str = "random";
+    /// ln EI.
+    pub const LOG_EXPECTED_IMPROVEMENT: &str = "log_expected_improvement";
+    /// ln EI on a weighting of several objectives.
+    pub const SCALARIZED: &str = "scalarized_log_expected_improvement";
+    /// The probability of feasibility.
+    pub const FEASIBILITY: &str = "probability_of_feasibility";
+    /// The model could not be made, or every point it wanted is taken: the space-filling design instead.
+    pub const FALLBACK: &str = "fallback_space_filling";
+    /// A client queued it.
+    pub const QUEUED: &str = "queued";
+    /// A client attached it with its outcome.
+    pub const ATTACHED: &str = "attached";
+}
+
+/// A point to be tried.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proposal {
+    /// The point.
+    pub point: Point,
+    /// What identifies it.
+    pub key: PointKey,
+    /// What proposed it.
+    pub origin: &'static str,
+}
+
+impl Advisor {
+    /// The next `count` points of a study, fewer only where the space has no more new points. A pure function of the
+    /// definition (with its seed) and the history.
+    pub fn suggest(&self, definition: &Definition, history: &History, count: usize) -> Vec<Proposal> {
+        let mut state = Suggesting { definition, history, proposed: Vec::with_capacity(count) };
+        let algorithm = definition.draft().algorithm.acquisition.as_str();
+        match algorithm {
+            "space_filling" => state.fill(count, origin::SPACE_FILLING),
+            "random" => state.draw(count),
+            _ => {
+                let initial = initial_trials(definition).saturating_sub(history.len());
+                state.fill(count.min(initial), origin::INITIAL_DESIGN);
+                let left = count - state.proposed.len();
+                if left > 0 && state.model(self, left).is_err() {
+                    state.fill(count, origin::FALLBACK);
+                }
+            }
+        }
+        state.proposed
+    }
+}
+
+/// The size of the initial design: twice the dimension, at least 5 and at most 20, or what the study says.
+fn initial_trials(definition: &Definition) -> usize {
+    let chosen = definition.draft().algorithm.initial_trials;
+    let default = (2 * definition.space().dimension()).clamp(5, 20);
+    chosen.map_or(default, |trials| usize::try_from(trials).unwrap_or(usize::MAX))
+}
+
+/// A seed of its own for each purpose and trial.
+pub(super) fn seed(definition: &Definition, purpose: &str, number: usize) -> u64 {
+    let mut digest = Sha256::new();
+    digest.update(definition.seed().to_le_bytes());
+    digest.update(purpose.as_bytes());
+    digest.update((number as u64).to_le_bytes());
+    let digest: [u8; 32] = digest.finalize().into();
+    u64::from_le_bytes([
+        digest[0], digest[1], digest[2], digest[3], digest[4], digest[5], digest[6], digest[7],
+    ])
+}
+
+/// The suggestions made so far in one call.
+struct Suggesting<'a> {
+    definition: &'a Definition,
+    history: &'a History,
+    proposed: Vec<Proposal>,
+}
+
+impl Suggesting<'_> {
+    /// The number that the next trial will have.
+    fn number(&self) -> usize {
+        self.history.len() + self.proposed.len()
+    }
+
+    fn is_taken(&self, key: &PointKey) -> bool {
+        self.history.is_taken(key) || self.proposed.iter().any(|proposal| proposal.key == *key)
+    }
+
+    fn propose(&mut self, point: Point, origin: &'static str) {
+        let key = self.definition.space().canonical(&point);
+        self.proposed.push(Proposal { point, key, origin });
+    }
+
+    /// Fills up to `count` proposals from the scrambled Sobol design.
+    fn fill(&mut self, count: usize, origin: &'static str) {
+        let space = self.definition.space();
+        if self.number() == 0 && count > self.proposed.len() {
+            self.propose(space.centre(), origin);
+        }
+        let design = Design::new(space, seed(self.definition, "design", 0));
+        let wanted = count.saturating_sub(self.proposed.len());
+        let points = design.points(self.number() as u64, wanted, &|key| self.is_taken(key));
+        for point in points {
+            self.propose(point, origin);
+        }
+    }
+
+    /// Fills up to `count` proposals with independent uniform points.
+    fn draw(&mut self, count: usize) {
+        let space = self.definition.space();
+        while self.proposed.len() < count {
+            // A design under a seed of the trial's own is a uniform point: its scrambling is random.
+            let design = Design::new(space, seed(self.definition, "random", self.number()));
+            let Some(point) = design.points(0, 1, &|key| self.is_taken(key)).into_iter().next() else {
+                return;
+            };
+            self.propose(point, origin::RANDOM);
+        }
+    }
+
+    /// Adds `count` proposals by the models.
+    fn model(&mut self, advisor: &Advisor, count: usize) -> Result<(), SurrogateError> {
+        let told = self.history.told();
+        let proposed: Vec<Vec<f64>> =
+            self.proposed.iter().map(|proposal| self.definition.space().encode(&proposal.point)).collect();
+        let pending: Vec<&[f64]> = self.history.pending().chain(proposed.iter().map(Vec::as_slice)).collect();
+        let mut models = Models::learn(self.definition, advisor, &told, &pending, self.number())?;
+        for _ in 0..count {
+            let number = self.number();
+            if models.is_scalarized && number != models.number {
+                let pending: Vec<Vec<f64>> = self.awaited();
+                let pending: Vec<&[f64]> = pending.iter().map(Vec::as_slice).collect();
+                models = Models::learn(self.definition, advisor, &told, &pending, number)?;
+            }
+            let search = Search {
+                space: self.definition.space(),
+                around: &models.around,
+                taken: &|key| self.is_taken(key),
+                seed: seed(self.definition, "search", number),
+            };
+            let best = maximize(&search, &models.acquisition());
+            match best {
+                Some(point) => {
+                    models.await_at(&self.definition.space().encode(&point));
+                    let origin = models.origin();
+                    self.propose(point, origin);
+                }
+                None => {
+                    let before = self.proposed.len();
+                    self.fill(before + 1, origin::FALLBACK);
+                    if self.proposed.len() == before {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The coordinates of everything whose result is awaited.
+    fn awaited(&self) -> Vec<Vec<f64>> {
+        let space = self.definition.space();
+        let proposed = self.proposed.iter().map(|proposal| space.encode(&proposal.point));
+        self.history.pending().map(<[f64]>::to_vec).chain(proposed).collect()
+    }
+}
+
+/// The models that one suggestion needs.
+struct Models {
+    /// `None` while no trial is feasible.
+    objective: Option<(Belief, f64)>,
+    constraints: Vec<(Belief, f64, f64)>,
+    success: Option<Belief>,
+    /// The best trials' coordinates, best first.
+    around: Vec<Vec<f64>>,
+    is_scalarized: bool,
+    number: usize,
+}
+
+/// How many of the best trials the search starts around.
+const AROUND: usize = 4;
+
+impl Models {
+    fn learn(
+        definition: &Definition,
+        advisor: &Advisor,
+        told: &[(usize, &Seen)],
+        pending: &[&[f64]],
+        number: usize,
+    ) -> Result<Self, SurrogateError> {
+        let space = definition.space();
+        let fit_seed = seed(definition, "fit", 0);
+        let learn =
+            |rows: &Rows, sign: f64| Belief::learn(space, rows, sign, pending, fit_seed, &advisor.memo);
+        let mut constraints = Vec::new();
+        for (index, metric) in definition.metrics().iter().enumerate() {
+            if let Goal::Constrain { lower, upper } = metric.goal {
+                let rows = Rows::of_metric(told, index);
+                if !rows.is_empty() {
+                    let belief = learn(&rows, 1.0)?;
+                    let (lower, upper) = (belief.scale.apply(lower), belief.scale.apply(upper));
+                    constraints.push((belief, lower, upper));
+                }
+            }
+        }
+        let any_failed = told.iter().any(|(_, seen)| seen.standing == Standing::Failed);
+        let success = if any_failed { Some(learn(&Rows::of_success(told), 1.0)?) } else { None };
+        let feasible: Vec<&Seen> = told
+            .iter()
+            .map(|(_, seen)| *seen)
+            .filter(|seen| match &seen.standing {
+                Standing::Completed(metrics) => is_feasible(definition, metrics),
+                _ => false,
+            })
+            .collect();
+        let weighting = Weighting::draw(definition, &feasible, number);
+        let mut rows = Rows::default();
+        for (_, seen) in told {
+            if let (Standing::Completed(metrics), Some(coordinates)) = (&seen.standing, &seen.coordinates)
+                && let Some((value, sem)) = weighting.value(metrics)
+            {
+                rows.push(coordinates, value, sem);
+            }
+        }
+        let mut models = Self {
+            objective: None,
+            constraints,
+            success,
+            around: Vec::new(),
+            is_scalarized: weighting.is_scalarized(),
+            number,
+        };
+        if !feasible.is_empty() && !rows.is_empty() {
+            let belief = learn(&rows, 1.0)?;
+            let mut best: Vec<(f64, &Seen)> = feasible
+                .iter()
+                .filter_map(|seen| seen.coordinates.as_ref().map(|x| (belief.process.mean(x), *seen)))
+                .collect();
+            best.sort_by(|a, b| b.0.total_cmp(&a.0));
+            if let Some((incumbent, _)) = best.first() {
+                let incumbent = *incumbent;
+                models.around =
+                    best.iter().take(AROUND).filter_map(|(_, seen)| seen.coordinates.clone()).collect();
+                models.objective = Some((belief, incumbent));
+            }
+        }
+        if models.objective.is_none() && models.constraints.is_empty() && models.success.is_none() {
+            return Err(SurrogateError::Empty);
+        }
+        Ok(models)
+    }
+
+    fn acquisition(&self) -> impl Acquisition {
+        let mut terms: Vec<Box<dyn Acquisition + '_>> = Vec::new();
+        if let Some((belief, incumbent)) = &self.objective {
+            let (objective, incumbent) = (&belief.process, *incumbent);
+            terms.push(Box::new(LogExpectedImprovement { objective, incumbent }));
+        }
+        for (belief, lower, upper) in &self.constraints {
+            terms.push(Box::new(Bounded { metric: &belief.process, lower: *lower, upper: *upper }));
+        }
+        if let Some(belief) = &self.success {
+            terms.push(Box::new(Success { labels: &belief.process }));
+        }
+        Sum(terms)
+    }
+
+    fn origin(&self) -> &'static str {
+        match (&self.objective, self.is_scalarized) {
+            (None, _) => origin::FEASIBILITY,
+            (Some(_), true) => origin::SCALARIZED,
+            (Some(_), false) => origin::LOG_EXPECTED_IMPROVEMENT,
+        }
+    }
+
+    fn await_at(&mut self, place: &[f64]) {
+        if let Some((belief, _)) = &mut self.objective {
+            belief.await_at(place);
+        }
+        self.constraints.iter_mut().for_each(|(belief, ..)| belief.await_at(place));
+        if let Some(belief) = &mut self.success {
+            belief.await_at(place);
+        }
+    }
+}
+
+/// One objective as it is, or several as one: an augmented Chebyshev scalarization with random weights, of the
+/// objectives scaled to [0, 1] over the feasible trials (Knowles, *ParEGO*, IEEE Trans. Evol. Comput. 10, 2006, eq. 2).
+struct Weighting {
+    /// Index of the metric, its sign, its weight, and its least value and range when turned.
+    objectives: Vec<(usize, f64, f64, f64, f64)>,
+}
+
+/// The weight of the sum beside the worst objective.
+const AUGMENTATION: f64 = 0.05;
+
+impl Weighting {
+    fn draw(definition: &Definition, feasible: &[&Seen], number: usize) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed(definition, "weights", number));
+        let mut objectives = Vec::new();
+        for (index, metric) in definition.metrics().iter().enumerate() {
+            let Some(sign) = metric.direction().map(Direction::sign) else { continue };
+            let values = feasible.iter().filter_map(|seen| match &seen.standing {
+                Standing::Completed(metrics) => metrics[index].as_ref().map(|seen| sign * seen.value),
+                _ => None,
+            });
+            let (least, most) = values
+                .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), v| (least.min(v), most.max(v)));
+            let range = if most / 2.0 - least / 2.0 > 0.0 { most - least } else { 1.0 };
+            let (least, range) = if least.is_finite() { (least, range.min(f64::MAX)) } else { (0.0, 1.0) };
+            // Exponential weights, normalized, are uniform on the simplex.
+            let weight = -(1.0 - rng.random::<f64>()).ln();
+            objectives.push((index, sign, weight, least, range));
+        }
+        let total: f64 = objectives.iter().map(|(_, _, weight, _, _)| weight).sum();
+        objectives.iter_mut().for_each(|(_, _, weight, _, _)| *weight /= total.max(f64::MIN_POSITIVE));
+        Self { objectives }
+    }
+
+    fn is_scalarized(&self) -> bool {
+        self.objectives.len() > 1
+    }
+
+    /// The value to be maximized, with its standard error where known.
+    fn value(&self, metrics: &[Option<crate::study::Observation>]) -> Option<(f64, Option<f64>)> {
+        if let [(index, sign, ..)] = self.objectives[..] {
+            return metrics[index].as_ref().map(|seen| (sign * seen.value, seen.sem));
+        }
+        let mut worst = f64::INFINITY;
+        let mut sum = 0.0;
+        for &(index, sign, weight, least, range) in &self.objectives {
+            let seen = metrics[index].as_ref()?;
+            // Distance to the best, from 0 (best) to −1 and below.
+            let shortfall = weight * ((sign * seen.value - least) / range - 1.0);
+            worst = worst.min(shortfall);
+            sum += shortfall;
+        }
+        let value = worst + AUGMENTATION * sum;
+        value.is_finite().then_some((value, None))
+    }
+}

@@ -1,0 +1,194 @@
+//! One desk a study, where its asks wait. Those that came while the last were computed are answered together.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::snapshot::Snapshot;
+use super::{AskError, OwnedKeyed, Service, lock, numerics};
+use crate::advisor::Proposal;
+use crate::store::{AskPlan, Assignment, HandOut, NewTrial, Result as StoreResult, StoreError};
+use crate::study::{AskRequest, Plan, StudyId, StudyState, Trial, plan_ask};
+
+/// The asks of one study.
+#[derive(Default)]
+pub(super) struct Desk {
+    pub(super) waiting: VecDeque<WaitingAsk>,
+    pub(super) is_served: bool,
+}
+
+/// One ask and who waits for it.
+pub(super) struct WaitingAsk {
+    pub(super) request: AskRequest,
+    pub(super) keyed: Option<OwnedKeyed<Vec<Trial>>>,
+    pub(super) sender: oneshot::Sender<Result<Vec<Trial>, AskError>>,
+}
+
+/// Most asks that are answered together.
+const MOST_TOGETHER: usize = 64;
+/// How often an ask is computed again because the study moved on, before the client is asked to come back.
+const MOST_ATTEMPTS: usize = 50;
+
+impl Service {
+    /// Answers the asks of a study until none waits.
+    pub(super) async fn serve_desk(&self, study: StudyId) {
+        loop {
+            let asks: Vec<WaitingAsk> = {
+                let mut desks = lock(&self.inner.desks);
+                let Some(desk) = desks.get_mut(&study) else { return };
+                let count = desk.waiting.len().min(MOST_TOGETHER);
+                let asks = desk.waiting.drain(..count).collect();
+                if count == 0 {
+                    desks.remove(&study);
+                    return;
+                }
+                asks
+            };
+            // Whose client hung up is not answered.
+            let asks: Vec<WaitingAsk> = asks.into_iter().filter(|ask| !ask.sender.is_closed()).collect();
+            self.answer(study, asks).await;
+            self.changed(study);
+        }
+    }
+
+    /// Answers some asks together; where that fails, each by itself, so that each gets its own reason.
+    async fn answer(&self, study: StudyId, asks: Vec<WaitingAsk>) {
+        let together: Vec<&WaitingAsk> = asks.iter().collect();
+        match self.try_answer(study, &together).await {
+            Ok(answers) => {
+                for (ask, trials) in asks.into_iter().zip(answers) {
+                    // A client that hung up meanwhile finds its trials by a sticky ask or when their leases end.
+                    drop(ask.sender.send(Ok(trials)));
+                }
+            }
+            Err(error) if asks.len() == 1 => {
+                for ask in asks {
+                    return drop(ask.sender.send(Err(error)));
+                }
+            }
+            Err(_) => {
+                for ask in asks {
+                    let answer = self.try_answer(study, &[&ask]).await;
+                    let answer = answer.map(|mut answers| answers.pop().unwrap_or_default());
+                    drop(ask.sender.send(answer));
+                }
+            }
+        }
+    }
+
+    async fn try_answer(&self, study: StudyId, asks: &[&WaitingAsk]) -> Result<Vec<Vec<Trial>>, AskError> {
+        if asks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let store = &self.inner.store;
+        for _ in 0..MOST_ATTEMPTS {
+            for expired in store.expire_leases(Some(study)).await? {
+                self.changed(expired);
+            }
+            let mut snapshot = self.inner.snapshots.read(store.as_ref(), study).await?;
+            if snapshot.record.state != StudyState::Active {
+                return Err(AskError::NotActive(snapshot.record.state));
+            }
+            let plans = plan(&mut snapshot, asks);
+            let fresh: usize = plans.iter().map(|plan| plan.fresh).sum();
+            let proposals = self.suggest(&snapshot, fresh).await?;
+            let exhausted = proposals.len() < fresh;
+            let asks_planned = self.assign(&snapshot, asks, &plans, proposals).await?;
+            if let Some(empty) = asks_planned.iter().position(|ask| ask.assignments.is_empty()) {
+                return Err(match plans[empty].fresh {
+                    0 => AskError::BudgetSpent,
+                    _ => AskError::SpaceExhausted,
+                });
+            }
+            debug_assert!(!exhausted || fresh > 0);
+            let hand_out = HandOut { expected_next_number: snapshot.record.next_number, asks: asks_planned };
+            match store.hand_out(study, hand_out).await {
+                Ok(trials) => return Ok(trials),
+                Err(StoreError::Outdated) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(AskError::Overloaded { retry_after_seconds: numerics::RETRY_AFTER_SECONDS })
+    }
+
+    async fn suggest(&self, snapshot: &Snapshot, count: usize) -> Result<Vec<Proposal>, AskError> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let advisor = Arc::clone(&self.inner.advisor);
+        let definition = Arc::clone(&snapshot.record.definition);
+        let history = Arc::clone(&snapshot.history);
+        self.inner
+            .numerics
+            .run(move || advisor.suggest(&definition, &history, count))
+            .await
+            .map_err(|_| AskError::Overloaded { retry_after_seconds: numerics::RETRY_AFTER_SECONDS })
+    }
+
+    /// Turns plans and proposals into what the store is to do.
+    async fn assign<'a>(
+        &self,
+        snapshot: &Snapshot,
+        asks: &[&'a WaitingAsk],
+        plans: &[Plan],
+        proposals: Vec<Proposal>,
+    ) -> StoreResult<Vec<AskPlan<'a>>> {
+        let record = &snapshot.record;
+        let mut proposals = proposals.into_iter();
+        let mut planned = Vec::with_capacity(asks.len());
+        for (ask, plan) in asks.iter().zip(plans) {
+            let again = plan.again.iter().map(|&number| Assignment::Again(number));
+            let queued = plan.queued.iter().map(|&number| Assignment::Queued(number));
+            let mut assignments: Vec<Assignment> = again.chain(queued).collect();
+            for &number in &plan.retried {
+                let trial = self.inner.store.trial(record.id, number).await?;
+                assignments.push(Assignment::New(NewTrial {
+                    parameters: trial.parameters,
+                    key: trial.key,
+                    replicate: trial.replicate,
+                    retry_of: Some(number),
+                    origin: trial.origin,
+                    history_revision: record.revision,
+                }));
+            }
+            for proposal in proposals.by_ref().take(plan.fresh) {
+                // A point that was given up before is handed out as a retry of its last trial.
+                let retry_of = snapshot.history.at(&proposal.key).last().map(|&number| number as u64);
+                assignments.push(Assignment::New(NewTrial {
+                    parameters: record.definition.space().write(&proposal.point),
+                    key: proposal.key,
+                    replicate: 0,
+                    retry_of,
+                    origin: proposal.origin.to_owned(),
+                    history_revision: record.revision,
+                }));
+            }
+            let lease_seconds = ask.request.lease_seconds.unwrap_or(record.settings.default_lease_seconds);
+            planned.push(AskPlan {
+                assignments,
+                worker: ask.request.worker.clone(),
+                lease_seconds,
+                keyed: ask.keyed.as_ref().map(OwnedKeyed::borrow),
+            });
+        }
+        Ok(planned)
+    }
+}
+
+/// Plans each ask in turn; what one is given, the next is not.
+fn plan(snapshot: &mut Snapshot, asks: &[&WaitingAsk]) -> Vec<Plan> {
+    let mut left = snapshot.record.budget_left();
+    asks.iter()
+        .map(|ask| {
+            let request = &ask.request;
+            let retry_expired = snapshot.record.settings.retry_expired;
+            let waiting =
+                snapshot.waiting.for_worker(request.worker.as_deref(), retry_expired, request.count);
+            let plan = plan_ask(request, &waiting, left);
+            snapshot.waiting.remove(&plan.queued, &plan.retried);
+            left = left.saturating_sub((plan.queued.len() + plan.retried.len() + plan.fresh) as u64);
+            plan
+        })
+        .collect()
+}

@@ -1,0 +1,175 @@
+//! The ask desk between the advisor and the store: reads a snapshot, has the advisor compute, and commits, again where
+//! the study moved on meanwhile. Whatever drives the service, HTTP or another door, goes through here.
+//!
+//! What a [`Service`] keeps is a memo (histories as far as they were read, fits, listeners); any number of services may
+//! share one database. Rules that several servers must agree on are the store's.
+
+mod desk;
+mod error;
+mod learned;
+mod listeners;
+mod numerics;
+mod snapshot;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::advisor::Advisor;
+use crate::space::Fault;
+use crate::store::{Answer, IdempotencyKey, Keyed, Store};
+use crate::study::{AskRequest, Definition, StudyDraft, StudyId, Trial};
+
+pub use error::{AskError, ServiceError};
+pub use learned::{Best, Recommended};
+
+use desk::{Desk, WaitingAsk};
+use listeners::Listeners;
+use numerics::Numerics;
+use snapshot::Snapshots;
+
+/// How often leases are looked at.
+const LEASE_INTERVAL: Duration = Duration::from_secs(1);
+/// How often old answers and events are removed.
+const PRUNE_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// What may be set of a service.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How many threads compute suggestions.
+    pub threads: usize,
+    /// How many computations may wait for them before the service says that it is overloaded.
+    pub waiting: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { threads, waiting: 1024 }
+    }
+}
+
+/// An idempotency key that outlives the request's task, with the means to make the answer.
+pub struct OwnedKeyed<T> {
+    /// The key.
+    pub key: IdempotencyKey,
+    /// Makes the answer that is kept.
+    pub answer: Arc<dyn Fn(&T) -> Answer + Send + Sync>,
+}
+
+impl<T> OwnedKeyed<T> {
+    /// As the store takes it.
+    pub fn borrow(&self) -> Keyed<'_, T> {
+        Keyed { key: &self.key, answer: &*self.answer }
+    }
+}
+
+/// The service. Clones share everything.
+#[derive(Clone)]
+pub struct Service {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Arc<dyn Store>,
+    advisor: Arc<Advisor>,
+    numerics: Numerics,
+    snapshots: Snapshots,
+    desks: Mutex<HashMap<StudyId, Desk>>,
+    listeners: Listeners,
+}
+
+impl Service {
+    /// A service on a store.
+    pub fn new(store: Arc<dyn Store>, options: Options) -> Self {
+        let inner = Inner {
+            store,
+            advisor: Arc::new(Advisor::default()),
+            numerics: Numerics::new(options.threads, options.waiting),
+            snapshots: Snapshots::default(),
+            desks: Mutex::default(),
+            listeners: Listeners::default(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Where studies are kept.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.inner.store
+    }
+
+    /// Checks a study, and that the advisor can optimize it. Draws its seed where it names none.
+    ///
+    /// # Errors
+    /// Every fault.
+    #[allow(clippy::unused_self)]
+    pub fn check(&self, draft: StudyDraft) -> Result<Definition, Vec<Fault>> {
+        let (drawn, _) = Uuid::new_v4().as_u64_pair();
+        let definition = Definition::check(draft, drawn)?;
+        Advisor::admit(&definition)?;
+        Ok(definition)
+    }
+
+    /// Hands out trials. Asks that wait on one study are answered together. Dropping the future cancels an ask that
+    /// is not being answered yet.
+    ///
+    /// # Errors
+    /// When the study hands out none, or the database does not answer.
+    pub async fn ask(
+        &self,
+        study: StudyId,
+        request: AskRequest,
+        keyed: Option<OwnedKeyed<Vec<Trial>>>,
+    ) -> Result<Vec<Trial>, AskError> {
+        let (sender, receiver) = oneshot::channel();
+        let is_first = {
+            let mut desks = lock(&self.inner.desks);
+            let desk = desks.entry(study).or_default();
+            desk.waiting.push_back(WaitingAsk { request, keyed, sender });
+            !std::mem::replace(&mut desk.is_served, true)
+        };
+        if is_first {
+            let service = self.clone();
+            tokio::spawn(async move { service.serve_desk(study).await });
+        }
+        receiver.await.unwrap_or(Err(AskError::Cancelled))
+    }
+
+    /// Says that a study changed: wakes those who listen to it.
+    pub fn changed(&self, study: StudyId) {
+        self.inner.listeners.changed(study);
+    }
+
+    /// Ticks whenever a study changes through this service.
+    pub fn changes(&self, study: StudyId) -> watch::Receiver<u64> {
+        self.inner.listeners.listen(study)
+    }
+
+    /// Ends leases and removes what is kept for a time only, until told to stop.
+    pub async fn maintain(&self, stop: CancellationToken) {
+        let mut leases = tokio::time::interval(LEASE_INTERVAL);
+        leases.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut prune = tokio::time::interval(PRUNE_INTERVAL);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = leases.tick() => match self.inner.store.expire_leases(None).await {
+                    Ok(studies) => studies.into_iter().for_each(|study| self.changed(study)),
+                    Err(error) => tracing::warn!(%error, "leases could not be looked at"),
+                },
+                _ = prune.tick() => if let Err(error) = self.inner.store.prune().await {
+                    tracing::warn!(%error, "old answers and events could not be removed");
+                },
+            }
+        }
+    }
+}
+
+/// Locks a mutex whose contents are whole at every moment, so that a panic elsewhere did not harm them.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,131 @@
+//! Histories as far as they were read: a study's trials are read once, and after that only what changed.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+
+use super::lock;
+use crate::advisor::{History, Seen};
+use crate::store::{Result, Store};
+use crate::study::{StudyId, StudyRecord, Trial, TrialState, Waiting};
+
+/// How many studies' histories are kept; those used longest ago go first.
+const CAPACITY: usize = 256;
+
+/// The histories.
+#[derive(Default)]
+pub(super) struct Snapshots {
+    studies: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    by_study: HashMap<StudyId, (u64, Arc<tokio::sync::Mutex<Progress>>)>,
+    uses: u64,
+}
+
+/// A study at one revision.
+pub(super) struct Snapshot {
+    pub(super) record: StudyRecord,
+    pub(super) history: Arc<History>,
+    pub(super) waiting: Waits,
+}
+
+/// The trials that an ask may be given.
+#[derive(Clone, Default)]
+pub(super) struct Waits {
+    queued: BTreeSet<u64>,
+    expired: BTreeSet<u64>,
+    by_worker: HashMap<String, BTreeSet<u64>>,
+}
+
+#[derive(Default)]
+struct Progress {
+    revision: u64,
+    history: Arc<History>,
+    waits: Waits,
+    holders: HashMap<u64, String>,
+    retried: BTreeSet<u64>,
+}
+
+impl Snapshots {
+    /// The study as it is now.
+    pub(super) async fn read(&self, store: &dyn Store, study: StudyId) -> Result<Snapshot> {
+        let progress = self.progress(study);
+        let mut progress = progress.lock().await;
+        let (record, trials) = store.changes_since(study, progress.revision).await?;
+        for trial in &trials {
+            progress.take_in(&record, trial);
+        }
+        progress.revision = record.revision;
+        Ok(Snapshot { record, history: Arc::clone(&progress.history), waiting: progress.waits.clone() })
+    }
+
+    fn progress(&self, study: StudyId) -> Arc<tokio::sync::Mutex<Progress>> {
+        let mut kept = lock(&self.studies);
+        kept.uses += 1;
+        let uses = kept.uses;
+        if !kept.by_study.contains_key(&study) && kept.by_study.len() >= CAPACITY {
+            let oldest = kept.by_study.iter().min_by_key(|(_, (used, _))| *used).map(|(id, _)| *id);
+            oldest.map(|id| kept.by_study.remove(&id));
+        }
+        let entry = kept.by_study.entry(study).or_default();
+        entry.0 = uses;
+        Arc::clone(&entry.1)
+    }
+}
+
+impl Progress {
+    fn take_in(&mut self, record: &StudyRecord, trial: &Trial) {
+        let number = trial.number;
+        let seen = Seen::of(&record.definition, trial);
+        // Numbers have no gaps, and a change list holds every number that is new, in order.
+        if let Ok(index) = usize::try_from(number) {
+            Arc::make_mut(&mut self.history).put(index, seen);
+        }
+        self.waits.queued.remove(&number);
+        self.waits.expired.remove(&number);
+        if let Some(worker) = self.holders.remove(&number)
+            && let Some(open) = self.waits.by_worker.get_mut(&worker)
+        {
+            open.remove(&number);
+            if open.is_empty() {
+                self.waits.by_worker.remove(&worker);
+            }
+        }
+        if let Some(of) = trial.retry_of {
+            self.retried.insert(of);
+            self.waits.expired.remove(&of);
+        }
+        match trial.state {
+            TrialState::Queued => {
+                self.waits.queued.insert(number);
+            }
+            TrialState::Expired if !self.retried.contains(&number) => {
+                self.waits.expired.insert(number);
+            }
+            TrialState::Running => {
+                if let Some(worker) = &trial.worker {
+                    self.waits.by_worker.entry(worker.clone()).or_default().insert(number);
+                    self.holders.insert(number, worker.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Waits {
+    /// What waits for `worker`, lowest numbers first, and at most `count` of each kind.
+    pub(super) fn for_worker(&self, worker: Option<&str>, retry_expired: bool, count: usize) -> Waiting {
+        let open = worker.and_then(|worker| self.by_worker.get(worker));
+        let expired = if retry_expired { Some(&self.expired) } else { None };
+        let first = |set: Option<&BTreeSet<u64>>| set.into_iter().flatten().take(count).copied().collect();
+        Waiting { open: first(open), queued: first(Some(&self.queued)), expired: first(expired) }
+    }
+
+    /// These were handed out.
+    pub(super) fn remove(&mut self, queued: &[u64], expired: &[u64]) {
+        self.queued.retain(|number| !queued.contains(number));
+        self.expired.retain(|number| !expired.contains(number));
+    }
+}

@@ -1,0 +1,64 @@
+//! What can go wrong in a store. Whatever a client can cause has its own variant; the rest is the database's.
+
+use crate::study::{Refusal, StudyId};
+
+/// Why an operation was not done. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such study.
+    #[error("there is no study {0}")]
+    NoStudy(StudyId),
+    /// There is no such trial.
+    #[error("the study has no trial {0}")]
+    NoTrial(u64),
+    /// A study of that name is there with another definition.
+    #[error("the project has a study of this name with another definition")]
+    NameTaken {
+        /// That study.
+        existing: StudyId,
+    },
+    /// The trial cannot make this change from the state it is in.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// What was planned no longer fits what is stored: read and plan again.
+    #[error("the plan is outdated")]
+    Outdated,
+    /// Another request with this idempotency key was answered meanwhile: its answer is kept.
+    #[error("the idempotency key was used meanwhile")]
+    KeyUsed,
+    /// The schema was made by a newer release.
+    #[error(
+        "the database has schema version {found}, newer than the {known} that this release knows; start a newer release"
+    )]
+    NewerSchema {
+        /// Its version.
+        found: i64,
+        /// The newest one known.
+        known: i64,
+    },
+    /// What is stored cannot be read.
+    #[error("the database holds {what} that this release cannot read: {reason}")]
+    Unreadable {
+        /// What it is.
+        what: &'static str,
+        /// Why not.
+        reason: String,
+    },
+    /// A migration failed.
+    #[error("the schema could not be brought up to date: {0}")]
+    Migration(String),
+    /// The database is away, busy, full or read-only: try again later.
+    #[error("the database did not do it: {0}")]
+    Unavailable(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::ColumnDecode { index, source } => {
+                Self::Unreadable { what: "a value", reason: format!("{index}: {source}") }
+            }
+            other => Self::Unavailable(other),
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! What is remembered: studies, their trials, the answers kept for idempotency keys, and the events.
+//!
+//! One trait, [`Store`], with Postgres and SQLite behind it. Each method that changes something is one transaction,
+//! which locks the study's row, checks the state it moves from with the rules of [`study`](crate::study), raises the
+//! study's revision by one for every event it appends, and, where the request carried an idempotency key, keeps the
+//! answer. SQL lives in this room alone; nothing here knows how points are chosen or sent.
+
+mod definitions;
+mod error;
+mod keyed;
+mod postgres;
+mod sqlite;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value as Json};
+use uuid::Uuid;
+
+use crate::space::PointKey;
+use crate::study::{
+    BudgetDraft, Definition, Event, Measurement, Outcome, StudyId, StudyRecord, StudyState, Trial, TrialState,
+};
+
+pub use error::StoreError;
+pub use keyed::{Answer, IdempotencyKey, KeptAnswer, Keyed};
+
+/// What became of an operation.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Opens the database of a URL: `sqlite:` and a path (created where it is missing), or `postgres://`.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] where the URL names no database that can be opened.
+pub async fn connect(url: &str) -> Result<Arc<dyn Store>> {
+    match url.split_once(':').map(|(scheme, _)| scheme) {
+        Some("sqlite") => Ok(Arc::new(sqlite::connect(url).await?)),
+        Some("postgres" | "postgresql") => Ok(Arc::new(postgres::connect(url).await?)),
+        _ => Err(sqlx::Error::Configuration("a database URL begins with sqlite: or postgres:".into()).into()),
+    }
+}
+
+/// Where studies and trials are kept.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Brings the schema up to this program's; does nothing where it is. Fails on a newer schema than this program
+    /// knows.
+    async fn migrate(&self) -> Result<()>;
+
+    /// Whether the database answers and can be written to.
+    async fn ready(&self) -> Result<()>;
+
+    /// Creates a study; where its project has one of that name with the same definition, returns that one.
+    ///
+    /// # Errors
+    /// [`StoreError::NameTaken`] where that one's definition differs.
+    async fn create_study(&self, study: NewStudy, keyed: Option<Keyed<'_, Created>>) -> Result<Created>;
+
+    /// A study at its present revision.
+    async fn study(&self, id: StudyId) -> Result<StudyRecord>;
+
+    /// A page of studies, in the order of creation.
+    async fn studies(&self, filter: &StudyFilter, page: &Page) -> Result<Vec<StudyRecord>>;
+
+    /// Changes what may change of a study.
+    async fn change_study(&self, id: StudyId, change: StudyChange) -> Result<StudyRecord>;
+
+    /// Deletes a study with all that belongs to it.
+    async fn delete_study(&self, id: StudyId) -> Result<()>;
+
+    /// Answers one or several asks of one study in one transaction, in their order: hands out queued trials, and
+    /// creates new ones. Returns the trials of each ask.
+    ///
+    /// # Errors
+    /// [`StoreError::Outdated`] where the plan no longer fits: a trial was created since (the study's next number is
+    /// not the expected one), a planned trial changed its state, a point is taken, the study is not active, or its
+    /// budget does not suffice. Nothing is changed then.
+    async fn hand_out(&self, study: StudyId, plan: HandOut<'_>) -> Result<Vec<Vec<Trial>>>;
+
+    /// Records the outcome of a trial, by the rules of [`study::tell`](crate::study::tell). Where the trial is a
+    /// retry, the trial it retries becomes superseded as far as it was not told before.
+    async fn tell(
+        &self,
+        study: StudyId,
+        number: u64,
+        tell: Tell,
+        keyed: Option<Keyed<'_, Trial>>,
+    ) -> Result<Trial>;
+
+    /// Adds trials evaluated elsewhere, or queued ones where they have no outcome; all or none. A point that is
+    /// there already becomes the next replicate of it. Returns them in order.
+    async fn attach(
+        &self,
+        study: StudyId,
+        trials: Vec<AttachedTrial>,
+        keyed: Option<Keyed<'_, Vec<Trial>>>,
+    ) -> Result<Vec<Trial>>;
+
+    /// Extends the lease of a trial by its length from now, by the rules of
+    /// [`study::heartbeat`](crate::study::heartbeat). Returns the study's state. Raises the revision only where the
+    /// trial had expired.
+    async fn heartbeat(&self, study: StudyId, number: u64, lease_token: Option<Uuid>) -> Result<StudyState>;
+
+    /// Changes what a client keeps with a trial.
+    async fn change_trial(&self, study: StudyId, number: u64, change: TrialChange) -> Result<Trial>;
+
+    /// One trial.
+    async fn trial(&self, study: StudyId, number: u64) -> Result<Trial>;
+
+    /// A page of trials, by number.
+    async fn trials(&self, study: StudyId, state: Option<TrialState>, page: &Page) -> Result<Vec<Trial>>;
+
+    /// The study and its trials that changed after `revision`, as one consistent snapshot; every trial where
+    /// `revision` is 0.
+    async fn changes_since(&self, study: StudyId, revision: u64) -> Result<(StudyRecord, Vec<Trial>)>;
+
+    /// Moves running trials whose lease ended by the database's clock to `expired`, of one study or of all. Returns
+    /// the studies that changed.
+    async fn expire_leases(&self, study: Option<StudyId>) -> Result<Vec<StudyId>>;
+
+    /// Events of a study after `revision`, oldest first, at most `limit`.
+    async fn events(&self, study: StudyId, after: u64, limit: u32) -> Result<EventPage>;
+
+    /// Removes answers and events that are older than 7 days, and all but the last 100,000 events of each study.
+    async fn prune(&self) -> Result<()>;
+
+    /// The answer kept for a key, if any.
+    async fn kept_answer(&self, key: &IdempotencyKey) -> Result<Option<KeptAnswer>>;
+
+    /// Keeps the answer of a request that changed nothing (a refusal). An answer that is there already stays.
+    async fn keep_answer(&self, key: &IdempotencyKey, answer: &Answer) -> Result<()>;
+}
+
+/// A study to be created.
+#[derive(Clone, Debug)]
+pub struct NewStudy {
+    /// Its definition.
+    pub definition: Definition,
+    /// Whatever the client keeps with it.
+    pub metadata: Map<String, Json>,
+}
+
+/// A created study, or the one that was there.
+#[derive(Clone, Debug)]
+pub struct Created {
+    /// The study.
+    pub study: StudyRecord,
+    /// Whether it is new.
+    pub is_new: bool,
+}
+
+/// Which studies a list holds.
+#[derive(Clone, Debug, Default)]
+pub struct StudyFilter {
+    /// Of this project alone.
+    pub project: Option<String>,
+    /// Of this name alone.
+    pub name: Option<String>,
+    /// Whose names contain this, without regard to case.
+    pub search: Option<String>,
+    /// In this state alone.
+    pub state: Option<StudyState>,
+}
+
+/// A part of a list.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Start behind this element: a trial's number, or for studies the position in the order of creation, as the
+    /// element before named it.
+    pub after: Option<Cursor>,
+    /// At most so many elements.
+    pub limit: u32,
+    /// From the last to the first.
+    pub descending: bool,
+}
+
+/// A place in a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cursor {
+    /// Behind the trial of this number.
+    Trial(u64),
+    /// Behind the study with this id. Ids are made in the order of creation (UUID version 7).
+    Study(StudyId),
+}
+
+/// What changes of a study; `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct StudyChange {
+    /// Whether it hands out trials.
+    pub state: Option<StudyState>,
+    /// Replaces all metadata.
+    pub metadata: Option<Map<String, Json>>,
+    /// Replaces the budget.
+    pub budget: Option<BudgetDraft>,
+    /// The length of leases to come; `Some(None)` for ever.
+    pub default_lease_seconds: Option<Option<u64>>,
+    /// Whether the points of expired trials are handed out again.
+    pub retry_expired: Option<bool>,
+}
+
+/// What changes of a trial; `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct TrialChange {
+    /// A remark; `Some(None)` removes it.
+    pub note: Option<Option<String>>,
+    /// Replaces all tags.
+    pub tags: Option<Vec<String>>,
+    /// Replaces all metadata.
+    pub metadata: Option<Map<String, Json>>,
+}
+
+/// The answers to several asks.
+pub struct HandOut<'a> {
+    /// The study's next number in the snapshot from which this was computed.
+    pub expected_next_number: u64,
+    /// The asks.
+    pub asks: Vec<AskPlan<'a>>,
+}
+
+/// The answer to one ask.
+pub struct AskPlan<'a> {
+    /// What it is given, in this order.
+    pub assignments: Vec<Assignment>,
+    /// Who evaluates it.
+    pub worker: Option<String>,
+    /// Length of the lease; `None` means for ever.
+    pub lease_seconds: Option<u64>,
+    /// Where the request carried an idempotency key.
+    pub keyed: Option<Keyed<'a, Vec<Trial>>>,
+}
+
+/// One trial that an ask is given.
+#[derive(Clone, Debug)]
+pub enum Assignment {
+    /// A running trial of the same worker, as it is.
+    Again(u64),
+    /// A queued trial.
+    Queued(u64),
+    /// A new trial.
+    New(NewTrial),
+}
+
+/// A trial to be created and handed out.
+#[derive(Clone, Debug)]
+pub struct NewTrial {
+    /// The parameters as clients see them.
+    pub parameters: Map<String, Json>,
+    /// What identifies the point.
+    pub key: PointKey,
+    /// Which repetition of the point it is.
+    pub replicate: u32,
+    /// The expired or abandoned trial whose point this one hands out again.
+    pub retry_of: Option<u64>,
+    /// What proposed it.
+    pub origin: String,
+    /// The revision that the proposal was computed from.
+    pub history_revision: u64,
+}
+
+/// A trial evaluated elsewhere, or to be queued.
+#[derive(Clone, Debug)]
+pub struct AttachedTrial {
+    /// The parameters as clients see them.
+    pub parameters: Map<String, Json>,
+    /// What identifies the point.
+    pub key: PointKey,
+    /// The point lies outside the search space.
+    pub outside: bool,
+    /// `None`: queued.
+    pub outcome: Option<Outcome>,
+    /// Intermediate values.
+    pub measurements: Vec<Measurement>,
+    /// When it ended; now where absent.
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+/// The outcome of a trial, as a client tells it.
+#[derive(Clone, Debug)]
+pub struct Tell {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The value of the study's cost metric in it; 0 where there is none.
+    pub cost: f64,
+    /// Replaces what was told before.
+    pub amend: bool,
+    /// Must be the current one where given.
+    pub lease_token: Option<Uuid>,
+}
+
+/// A page of events.
+#[derive(Clone, Debug)]
+pub struct EventPage {
+    /// Oldest first.
+    pub events: Vec<Event>,
+    /// Events between the place asked for and the first of these are no longer kept.
+    pub reset: bool,
+    /// The study's revision when the page was read.
+    pub revision: u64,
+}

@@ -1,0 +1,119 @@
+//! Attaching: trials evaluated elsewhere, and trials to be queued.
+
+use std::collections::HashMap;
+
+use serde_json::Map;
+use sqlx::{QueryBuilder, Row as _};
+
+use super::super::super::{AttachedTrial, Keyed, Result, StoreError};
+use super::super::{Connection, Database};
+use super::locked::LockedStudy;
+use super::rows::{StoredTrial, rounded};
+use super::{Backend, events, keys, trials};
+use crate::space::PointKey;
+use crate::study::{EventKind, Outcome, StudyId, Trial, TrialState};
+
+/// What the origin of an attached trial says.
+const ORIGIN: &str = "attached";
+/// How many points one statement looks up.
+const POINTS: usize = 1000;
+
+impl Backend {
+    pub(super) async fn attach_all(
+        &self,
+        study: StudyId,
+        attached: &[AttachedTrial],
+        keyed: Option<&Keyed<'_, Vec<Trial>>>,
+    ) -> Result<Vec<Trial>> {
+        let mut transaction = self.begin().await?;
+        let mut study = self.lock(&mut transaction, study).await?;
+        let history_revision = study.record.revision;
+        let mut replicates = next_replicates(&mut transaction, study.record.id, attached).await?;
+        let mut created = Vec::with_capacity(attached.len());
+        for attached in attached {
+            let next = replicates.entry(attached.key).or_insert(0);
+            created.push(create(&mut study, attached, *next, history_revision));
+            *next += 1;
+        }
+        trials::insert(&mut transaction, study.record.id, &created).await?;
+        study.save(&mut transaction).await?;
+        let created = created.into_iter().map(|stored| stored.trial).collect();
+        keys::keep(&mut transaction, keyed, &created, study.now).await?;
+        transaction.commit().await?;
+        Ok(created)
+    }
+}
+
+/// The first free replicate of each point that is there already.
+async fn next_replicates(
+    connection: &mut Connection,
+    study: StudyId,
+    attached: &[AttachedTrial],
+) -> Result<HashMap<PointKey, u32>> {
+    let mut next = HashMap::new();
+    for chunk in attached.chunks(POINTS) {
+        let mut query: QueryBuilder<Database> =
+            QueryBuilder::new("SELECT point_key, max(replicate) AS last FROM trials WHERE study_id = ");
+        query.push_bind(study.0).push(" AND retry_of IS NULL AND point_key IN (");
+        let mut keys = query.separated(", ");
+        for attached in chunk {
+            keys.push_bind(&attached.key.0[..]);
+        }
+        query.push(") GROUP BY point_key");
+        for row in query.build().persistent(false).fetch_all(&mut *connection).await? {
+            let key: Vec<u8> = row.try_get("point_key")?;
+            let last: i64 = row.try_get("last")?;
+            let unreadable =
+                || StoreError::Unreadable { what: "a point", reason: format!("replicate {last} of {key:?}") };
+            let after = u32::try_from(last + 1).map_err(|_| unreadable())?;
+            next.insert(PointKey(key.as_slice().try_into().map_err(|_| unreadable())?), after);
+        }
+    }
+    Ok(next)
+}
+
+/// Makes an attached trial, yet to be inserted.
+fn create(
+    study: &mut LockedStudy,
+    attached: &AttachedTrial,
+    replicate: u32,
+    history_revision: u64,
+) -> StoredTrial {
+    let number = study.record.next_number;
+    study.record.next_number += 1;
+    let outcome = &attached.outcome;
+    let mut trial = Trial {
+        number,
+        state: outcome.as_ref().map_or(TrialState::Queued, Outcome::state),
+        parameters: attached.parameters.clone(),
+        key: attached.key,
+        replicate,
+        outside: attached.outside,
+        attached: outcome.is_some(),
+        retry_of: None,
+        superseded: false,
+        origin: ORIGIN.into(),
+        history_revision,
+        worker: None,
+        lease_token: None,
+        lease_seconds: None,
+        lease_expires_at: None,
+        outcome: outcome.clone(),
+        revisions: Vec::new(),
+        measurements: attached.measurements.clone(),
+        note: None,
+        tags: Vec::new(),
+        metadata: Map::new(),
+        created_at: study.now,
+        started_at: None,
+        ended_at: outcome.as_ref().map(|_| attached.ended_at.map_or(study.now, rounded)),
+        told_revision: None,
+        revision: 0,
+    };
+    trial.revision = study.append(EventKind::TrialCreated, Some(number), events::of_start(&trial));
+    trial.told_revision = trial.outcome.as_ref().map(|_| trial.revision);
+    // What was spent elsewhere is not spent here.
+    let stored = StoredTrial { trial, cost: 0.0 };
+    study.count(&stored);
+    stored
+}

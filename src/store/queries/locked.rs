@@ -1,0 +1,121 @@
+//! A study whose row is locked: what every transaction that changes it has in hand, from the lock to the last write.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::Row as _;
+use sqlx::types::Json;
+
+use super::super::super::{Result, StoreError};
+use super::super::Connection;
+use super::Backend;
+use super::events;
+use super::rows::{self, StoredTrial, signed};
+use crate::study::{Event, EventKind, StudyId, StudyRecord, TrialState};
+
+/// A study, locked until the transaction ends, and the changes made of it so far.
+pub(super) struct LockedStudy {
+    pub(super) record: StudyRecord,
+    /// The time of the whole transaction, by the database's clock; never before the study's last change.
+    pub(super) now: DateTime<Utc>,
+    pub(super) events: Vec<Event>,
+}
+
+impl Backend {
+    /// Locks a study and reads it.
+    pub(super) async fn lock(&self, connection: &mut Connection, id: StudyId) -> Result<LockedStudy> {
+        let row = sqlx::query(concat!(
+            "SELECT ",
+            study_columns!(),
+            ", ",
+            clock!(),
+            " AS clock FROM studies WHERE id = $1",
+            for_update!()
+        ))
+        .bind(id.0)
+        .fetch_optional(connection)
+        .await?
+        .ok_or(StoreError::NoStudy(id))?;
+        let record = rows::study(&row, &self.definitions)?;
+        let clock: DateTime<Utc> = row.try_get("clock")?;
+        let now = clock.max(record.updated_at);
+        Ok(LockedStudy { record, now, events: Vec::new() })
+    }
+}
+
+impl LockedStudy {
+    /// Raises the revision by an event, and returns it.
+    pub(super) fn append(&mut self, kind: EventKind, number: Option<u64>, data: Value) -> u64 {
+        self.record.revision += 1;
+        self.record.updated_at = self.now;
+        let revision = self.record.revision;
+        self.events.push(Event { revision, kind, number, at: self.now, data });
+        revision
+    }
+
+    /// Counts a trial as it is now.
+    pub(super) fn count(&mut self, stored: &StoredTrial) {
+        self.record.counts.0[stored.trial.state as usize] += 1;
+        if spends(stored) {
+            self.record.spent_trials += 1;
+            self.record.spent_cost += stored.cost;
+        }
+    }
+
+    /// Takes a trial out of the counts, before it changes.
+    pub(super) fn discount(&mut self, stored: &StoredTrial) {
+        let of_state = &mut self.record.counts.0[stored.trial.state as usize];
+        *of_state = of_state.saturating_sub(1);
+        if spends(stored) {
+            self.record.spent_trials = self.record.spent_trials.saturating_sub(1);
+            self.record.spent_cost = (self.record.spent_cost - stored.cost).max(0.0);
+        }
+    }
+
+    /// Writes the study and its new events.
+    pub(super) async fn save(&self, connection: &mut Connection) -> Result<()> {
+        if self.events.is_empty() {
+            return Ok(());
+        }
+        let record = &self.record;
+        let counted = |state| signed(record.counts.of(state));
+        sqlx::query(
+            "UPDATE studies SET state = $2, budget_trials = $3, budget_cost = $4, default_lease_seconds = $5, \
+             retry_expired = $6, metadata = $7, revision = $8, next_number = $9, queued_trials = $10, \
+             running_trials = $11, completed_trials = $12, failed_trials = $13, stopped_trials = $14, \
+             abandoned_trials = $15, expired_trials = $16, spent_trials = $17, spent_cost = $18, updated_at = $19 \
+             WHERE id = $1",
+        )
+        .bind(record.id.0)
+        .bind(record.state.name())
+        .bind(record.settings.budget.trials.map(signed))
+        .bind(record.settings.budget.cost)
+        .bind(record.settings.default_lease_seconds.map(signed))
+        .bind(record.settings.retry_expired)
+        .bind(Json(&record.metadata))
+        .bind(signed(record.revision))
+        .bind(signed(record.next_number))
+        .bind(counted(TrialState::Queued))
+        .bind(counted(TrialState::Running))
+        .bind(counted(TrialState::Completed))
+        .bind(counted(TrialState::Failed))
+        .bind(counted(TrialState::Stopped))
+        .bind(counted(TrialState::Abandoned))
+        .bind(counted(TrialState::Expired))
+        .bind(signed(record.spent_trials))
+        .bind(record.spent_cost)
+        .bind(record.updated_at)
+        .execute(&mut *connection)
+        .await?;
+        events::insert(connection, record.id, &self.events).await
+    }
+}
+
+/// Whether a trial counts against the budget.
+fn spends(stored: &StoredTrial) -> bool {
+    !stored.trial.attached && stored.trial.state.spends_budget()
+}
+
+/// The database's clock.
+pub(super) async fn clock(connection: &mut Connection) -> Result<DateTime<Utc>> {
+    Ok(sqlx::query_scalar(concat!("SELECT ", clock!())).fetch_one(connection).await?)
+}

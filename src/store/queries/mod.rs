@@ -1,0 +1,204 @@
+//! Every query, written once for all databases and compiled once for each: this folder is a module of `sqlite` and
+//! of `postgres`, and takes the database's types and dialect from the module above it.
+
+/// The columns that make a [`StudyRecord`].
+macro_rules! study_columns {
+    () => {
+        "id, definition, seed, state, budget_trials, budget_cost, default_lease_seconds, retry_expired, metadata, \
+         revision, next_number, queued_trials, running_trials, completed_trials, failed_trials, stopped_trials, \
+         abandoned_trials, expired_trials, spent_trials, spent_cost, created_at, updated_at"
+    };
+}
+
+/// The columns that make a [`Trial`], and its cost.
+macro_rules! trial_columns {
+    () => {
+        "number, state, parameters, point_key, replicate, outside, attached, retry_of, superseded, origin, \
+         history_revision, worker, lease_token, lease_seconds, lease_expires_at, outcome, cost, revisions, \
+         measurements, note, tags, metadata, created_at, started_at, ended_at, told_revision, revision"
+    };
+}
+
+mod attach;
+mod events;
+mod hand_out;
+mod keys;
+mod leases;
+mod locked;
+mod rows;
+mod studies;
+mod tell;
+mod trials;
+
+use async_trait::async_trait;
+use sqlx::migrate::MigrateError;
+use sqlx::{Pool, Transaction};
+use uuid::Uuid;
+
+use super::super::definitions::Definitions;
+use super::super::{
+    Answer, AttachedTrial, Created, EventPage, HandOut, IdempotencyKey, KeptAnswer, Keyed, NewStudy, Page,
+    Result, Store, StoreError, StudyChange, StudyFilter, Tell, TrialChange,
+};
+use super::{BEGIN_READ, BEGIN_WRITE, Database, MIGRATIONS, is_conflict};
+use crate::study::{StudyId, StudyRecord, StudyState, Trial, TrialState};
+
+/// How often a transaction is tried while others are in its way.
+const ATTEMPTS: u32 = 5;
+
+/// One database.
+pub(crate) struct Backend {
+    reads: Pool<Database>,
+    writes: Pool<Database>,
+    definitions: Definitions,
+}
+
+impl Backend {
+    pub(crate) fn new(reads: Pool<Database>, writes: Pool<Database>) -> Self {
+        Self { reads, writes, definitions: Definitions::default() }
+    }
+
+    /// Begins a transaction that writes.
+    async fn begin(&self) -> Result<Transaction<'static, Database>> {
+        Ok(self.writes.begin_with(BEGIN_WRITE).await?)
+    }
+
+    /// Begins a transaction that reads from one snapshot.
+    async fn begin_read(&self) -> Result<Transaction<'static, Database>> {
+        Ok(self.reads.begin_with(BEGIN_READ).await?)
+    }
+}
+
+/// Whether the same may succeed when it is tried again.
+fn may_succeed(error: &StoreError) -> bool {
+    match error {
+        StoreError::Unavailable(sqlx::Error::Database(error)) => is_conflict(error.as_ref()),
+        // What was read a moment ago is gone.
+        StoreError::Unavailable(sqlx::Error::RowNotFound) => true,
+        _ => false,
+    }
+}
+
+/// Does a transaction, again where another one was in its way.
+macro_rules! transact {
+    ($transaction:expr) => {{
+        let mut attempt = 1;
+        loop {
+            match $transaction.await {
+                Err(error) if attempt < ATTEMPTS && may_succeed(&error) => attempt += 1,
+                done => break done,
+            }
+        }
+    }};
+}
+
+#[async_trait]
+impl Store for Backend {
+    async fn migrate(&self) -> Result<()> {
+        let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+        MIGRATIONS.run(&self.writes).await.map_err(|error| match error {
+            MigrateError::VersionMissing(found) if found > known => StoreError::NewerSchema { found, known },
+            MigrateError::Execute(error) => StoreError::Unavailable(error),
+            other => StoreError::Migration(other.to_string()),
+        })
+    }
+
+    async fn ready(&self) -> Result<()> {
+        let mut transaction = self.begin().await?;
+        // Changes nothing, and is refused where nothing can be changed.
+        sqlx::query("UPDATE studies SET revision = revision WHERE 1 = 0").execute(&mut *transaction).await?;
+        Ok(transaction.rollback().await?)
+    }
+
+    async fn create_study(&self, study: NewStudy, keyed: Option<Keyed<'_, Created>>) -> Result<Created> {
+        transact!(self.create(&study, keyed.as_ref()))
+    }
+
+    async fn study(&self, id: StudyId) -> Result<StudyRecord> {
+        let mut connection = self.reads.acquire().await.map_err(StoreError::from)?;
+        self.read_study(&mut connection, id).await
+    }
+
+    async fn studies(&self, filter: &StudyFilter, page: &Page) -> Result<Vec<StudyRecord>> {
+        self.list_studies(filter, page).await
+    }
+
+    async fn change_study(&self, id: StudyId, change: StudyChange) -> Result<StudyRecord> {
+        transact!(self.change(id, &change))
+    }
+
+    async fn delete_study(&self, id: StudyId) -> Result<()> {
+        transact!(self.delete(id))
+    }
+
+    async fn hand_out(&self, study: StudyId, plan: HandOut<'_>) -> Result<Vec<Vec<Trial>>> {
+        transact!(self.hand_out_planned(study, &plan))
+    }
+
+    async fn tell(
+        &self,
+        study: StudyId,
+        number: u64,
+        tell: Tell,
+        keyed: Option<Keyed<'_, Trial>>,
+    ) -> Result<Trial> {
+        transact!(self.told(study, number, &tell, keyed.as_ref()))
+    }
+
+    async fn attach(
+        &self,
+        study: StudyId,
+        trials: Vec<AttachedTrial>,
+        keyed: Option<Keyed<'_, Vec<Trial>>>,
+    ) -> Result<Vec<Trial>> {
+        transact!(self.attach_all(study, &trials, keyed.as_ref()))
+    }
+
+    async fn heartbeat(&self, study: StudyId, number: u64, lease_token: Option<Uuid>) -> Result<StudyState> {
+        transact!(self.extend_lease(study, number, lease_token))
+    }
+
+    async fn change_trial(&self, study: StudyId, number: u64, change: TrialChange) -> Result<Trial> {
+        transact!(self.annotate(study, number, &change))
+    }
+
+    async fn trial(&self, study: StudyId, number: u64) -> Result<Trial> {
+        let mut transaction = self.begin_read().await?;
+        let definition = self.read_definition(&mut transaction, study).await?;
+        Ok(trials::read(&mut transaction, study, number, &definition).await?.trial)
+    }
+
+    async fn trials(&self, study: StudyId, state: Option<TrialState>, page: &Page) -> Result<Vec<Trial>> {
+        self.list_trials(study, state, page).await
+    }
+
+    async fn changes_since(&self, study: StudyId, revision: u64) -> Result<(StudyRecord, Vec<Trial>)> {
+        self.snapshot(study, revision).await
+    }
+
+    async fn expire_leases(&self, study: Option<StudyId>) -> Result<Vec<StudyId>> {
+        let mut changed = Vec::new();
+        for study in self.with_due_leases(study).await? {
+            if transact!(self.expire(study))? {
+                changed.push(study);
+            }
+        }
+        Ok(changed)
+    }
+
+    async fn events(&self, study: StudyId, after: u64, limit: u32) -> Result<EventPage> {
+        self.list_events(study, after, limit).await
+    }
+
+    async fn prune(&self) -> Result<()> {
+        transact!(self.prune_old())
+    }
+
+    async fn kept_answer(&self, key: &IdempotencyKey) -> Result<Option<KeptAnswer>> {
+        self.find_answer(key).await
+    }
+
+    async fn keep_answer(&self, key: &IdempotencyKey, answer: &Answer) -> Result<()> {
+        transact!(self.keep_refusal(key, answer))
+    }
+}

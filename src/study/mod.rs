@@ -1,0 +1,21 @@
+//! What is asked: the definition of a study, its metrics and goals, and the life of a trial as a state machine.
+//!
+//! Nothing here knows how points are chosen, kept or sent. A [`Definition`] comes from a [`StudyDraft`] by
+//! [`Definition::check`], the only way to make one; a study that was accepted can be optimized. What may change
+//! later, [`Settings`], is kept apart from what may not.
+
+mod definition;
+mod life;
+mod metric;
+mod plan;
+mod record;
+mod trial;
+
+pub use definition::{
+    AlgorithmDraft, BudgetDraft, Definition, MAX_METRICS, Settings, StudyDraft, check_settings,
+};
+pub use life::{Leap, Refusal, TrialState, heartbeat, tell};
+pub use metric::{Direction, Goal, GoalDraft, Metric, MetricDraft};
+pub use plan::{AskRequest, Plan, Waiting, plan_ask};
+pub use record::{Event, EventKind, StudyId, StudyRecord, StudyState, TrialCounts};
+pub use trial::{Measurement, Observation, Outcome, PastOutcome, Trial, outcome_faults};
