@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn follows_a_valley_to_its_end() {
         let bounds = Bounds { lower: &[-5.0; 5], upper: &[10.0; 5], iterations: 500, tolerance: 1e-15 };
-        let minimum = minimize(&rosenbrock, &[-2.0, 1.0, 0.5, 3.0, -1.0], &bounds);
+        let minimum = minimize(&rosenbrock, &[2.0, 3.0, 0.5, 3.0, 4.0], &bounds);
         assert!(minimum.value < 1e-10, "{minimum:?}");
     }
 

@@ -63,8 +63,8 @@ pub struct Success<'a> {
     pub labels: &'a GaussianProcess,
 }
 
-/// How much a label of ±1 counts on the probit scale: Φ(±2.5) is nearly certain.
-const LABEL_SCALE: f64 = 2.5;
+/// How much a label of ±1 counts on the probit scale: Φ(−4) is 3·10⁻⁵, where the model is sure of a failure.
+const LABEL_SCALE: f64 = 4.0;
 
 impl Success<'_> {
     fn at(prediction: &Prediction) -> (f64, f64, f64) {

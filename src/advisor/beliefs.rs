@@ -62,6 +62,8 @@ pub(super) struct Rows {
     inputs: Vec<f64>,
     values: Vec<f64>,
     errors: Vec<f64>,
+    /// The values are labels of ±1, not to be standardized.
+    are_labels: bool,
 }
 
 impl Rows {
@@ -88,9 +90,22 @@ impl Rows {
         rows
     }
 
-    /// +1 for each completed trial, −1 for each failed one.
+    /// Adds the failed trials with the median of the values: an objective extrapolated beyond the edge of what can be
+    /// evaluated would promise an improvement there for ever. (OSS Vizier and HEBO impute failures likewise.)
+    pub(super) fn push_failures(&mut self, told: &[(usize, &Seen)]) {
+        let mut sorted = self.values.clone();
+        sorted.sort_by(f64::total_cmp);
+        let Some(&median) = sorted.get(sorted.len() / 2) else { return };
+        for (_, seen) in told {
+            if let (Standing::Failed, Some(coordinates)) = (&seen.standing, &seen.coordinates) {
+                self.push(coordinates, median, None);
+            }
+        }
+    }
+
+    /// +1 for each completed trial, −1 for each failed one; 0, the boundary, stays where it is.
     pub(super) fn of_success(told: &[(usize, &Seen)]) -> Self {
-        let mut rows = Self::default();
+        let mut rows = Self { are_labels: true, ..Self::default() };
         for (_, seen) in told {
             if let Some(coordinates) = &seen.coordinates {
                 let label = if seen.standing == Standing::Failed { -1.0 } else { 1.0 };
@@ -127,7 +142,11 @@ impl Belief {
         let distances: Vec<Distance> = space.coordinates().iter().map(|&c| Distance::of(c)).collect();
         let d = distances.len();
         let fitted = fitted_length(rows.values.len());
-        let scale = Standard::of(&rows.values[..fitted], sign);
+        let scale = if rows.are_labels {
+            Standard { sign, centre: 0.0, spread: 1.0 }
+        } else {
+            Standard::of(&rows.values[..fitted], sign)
+        };
         let outputs: Vec<f64> = rows.values.iter().map(|&v| scale.apply(v)).collect();
         let known: Vec<f64> =
             rows.errors.iter().map(|&sem| (sem / scale.spread()).powi(2).min(1e6)).collect();
@@ -190,6 +209,6 @@ mod tests {
         assert_eq!((1..=40).map(fitted_length).collect::<Vec<_>>(), (1..=40).collect::<Vec<_>>());
         let lengths: Vec<usize> = (1..=1000).map(fitted_length).collect();
         assert!(lengths.windows(2).all(|pair| pair[0] <= pair[1]));
-        assert!(lengths.iter().enumerate().all(|(i, &l)| l <= i + 1 && l * 21 >= (i + 1) * 20 - 21));
+        assert!(lengths.iter().enumerate().all(|(i, &l)| l <= i + 1 && (l + 1) * 21 >= (i + 1) * 20));
     }
 }

@@ -247,6 +247,7 @@ impl Models {
                 rows.push(coordinates, value, sem);
             }
         }
+        rows.push_failures(told);
         let mut models = Self {
             objective: None,
             constraints,

@@ -1,0 +1,217 @@
+//! The advisor on functions with known optima: it improves on a space-filling design, on every kind of space, and the
+//! same history gives the same point.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+use tellus::advisor::{Advisor, History, Proposal, Seen, Standing, pareto_front};
+use tellus::study::{Definition, Observation, StudyDraft};
+
+fn define(study: Json) -> Definition {
+    let draft: StudyDraft = serde_json::from_value(study).unwrap();
+    Definition::check(draft, 0).unwrap()
+}
+
+fn observation(value: f64) -> Option<Observation> {
+    Some(Observation { value, sem: None, gradient: None })
+}
+
+/// Runs `trials` trials one by one; `evaluate` gives the metrics, or `None` for a failure.
+fn run(
+    definition: &Definition,
+    trials: usize,
+    evaluate: impl Fn(&BTreeMap<String, Json>) -> Option<Vec<f64>>,
+) -> History {
+    let advisor = Advisor::default();
+    let mut history = History::default();
+    for number in 0..trials {
+        let proposals = advisor.suggest(definition, &history, 1);
+        let Some(proposal) = proposals.first() else { break };
+        history.put(number, tell(definition, proposal, number, &evaluate));
+    }
+    history
+}
+
+fn tell(
+    definition: &Definition,
+    proposal: &Proposal,
+    number: usize,
+    evaluate: impl Fn(&BTreeMap<String, Json>) -> Option<Vec<f64>>,
+) -> Seen {
+    let parameters = definition.space().write(&proposal.point).into_iter().collect();
+    let standing = match evaluate(&parameters) {
+        Some(values) => Standing::Completed(values.into_iter().map(observation).collect()),
+        None => Standing::Failed,
+    };
+    Seen {
+        key: proposal.key,
+        coordinates: Some(definition.space().encode(&proposal.point)),
+        standing,
+        told_revision: number as u64 + 1,
+    }
+}
+
+fn number(parameters: &BTreeMap<String, Json>, name: &str) -> f64 {
+    parameters[name].as_f64().unwrap()
+}
+
+fn best(history: &History, definition: &Definition, metric: usize) -> f64 {
+    let best = pareto_front(definition, history);
+    match &history.trials()[best[0]].standing {
+        Standing::Completed(metrics) => metrics[metric].as_ref().unwrap().value,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn branin(seed: u64) -> Definition {
+    define(json!({
+        "name": "branin", "seed": seed,
+        "parameters": [
+            {"name": "x", "type": "float", "low": -5, "high": 10},
+            {"name": "y", "type": "float", "low": 0, "high": 15},
+        ],
+        "metrics": [{"name": "f", "goal": "minimize"}],
+    }))
+}
+
+fn branin_value(p: &BTreeMap<String, Json>) -> Option<Vec<f64>> {
+    let (x, y) = (number(p, "x"), number(p, "y"));
+    let pi = std::f64::consts::PI;
+    let a = y - 5.1 / (4.0 * pi * pi) * x * x + 5.0 / pi * x - 6.0;
+    Some(vec![a * a + 10.0 * (1.0 - 1.0 / (8.0 * pi)) * x.cos() + 10.0])
+}
+
+const BRANIN_MINIMUM: f64 = 0.397_887_357_729_738;
+
+#[test]
+fn finds_the_minimum_of_branin() {
+    for seed in 0..3 {
+        let definition = branin(seed);
+        let history = run(&definition, 35, branin_value);
+        let regret = best(&history, &definition, 0) - BRANIN_MINIMUM;
+        assert!(regret < 1e-3, "seed {seed}: {regret}");
+    }
+}
+
+#[test]
+fn the_same_history_gives_the_same_point_with_or_without_a_memo() {
+    let definition = branin(5);
+    let history = run(&definition, 20, branin_value);
+    let warm = Advisor::default();
+    let batch = warm.suggest(&definition, &history, 3);
+    assert_eq!(warm.suggest(&definition, &history, 3), batch);
+    assert_eq!(Advisor::default().suggest(&definition, &history, 3), batch);
+    assert_eq!(Advisor::default().suggest(&definition, &history, 1)[0], batch[0]);
+    assert_ne!(batch[0].point, batch[1].point);
+}
+
+#[test]
+fn optimizes_mixed_and_conditional_spaces() {
+    let definition = define(json!({
+        "name": "mixed", "seed": 3,
+        "parameters": [
+            {"name": "kind", "type": "categorical", "choices": ["a", "b", "c"]},
+            {"name": "depth", "type": "int", "low": 1, "high": 20, "when": {"kind": ["b"]}},
+            {"name": "rate", "type": "float", "low": 1e-4, "high": 1, "scale": "log"},
+            {"name": "size", "type": "ordinal", "values": [8, 16, 32, 64]},
+        ],
+        "metrics": [{"name": "f", "goal": "maximize"}],
+    }));
+    let history = run(&definition, 45, |p| {
+        let depth = if p["kind"] == "b" { -((number(p, "depth") - 13.0) / 10.0).powi(2) } else { -0.8 };
+        let rate = -((number(p, "rate").ln() - 0.01_f64.ln()) / 3.0).powi(2);
+        let size = if p["size"] == 32 { 0.2 } else { 0.0 };
+        Some(vec![depth + rate + size])
+    });
+    // The maximum is 0.2, at kind b, depth 13, rate 0.01, size 32.
+    let found = best(&history, &definition, 0);
+    assert!(found > 0.17, "{found}");
+}
+
+#[test]
+fn learns_constraints_and_failures() {
+    let definition = define(json!({
+        "name": "constrained", "seed": 1,
+        "parameters": [
+            {"name": "x", "type": "float", "low": 0, "high": 1},
+            {"name": "y", "type": "float", "low": 0, "high": 1},
+        ],
+        "metrics": [
+            {"name": "f", "goal": "maximize"},
+            {"name": "c", "goal": "constrain", "upper": 1.0},
+        ],
+    }));
+    let history = run(&definition, 40, |p| {
+        let (x, y) = (number(p, "x"), number(p, "y"));
+        // It fails where x is large; the best of the rest is at x = 0.6, y = 0.4.
+        (x < 0.6).then(|| vec![2.0 * x + y, x + y])
+    });
+    let found = best(&history, &definition, 0);
+    assert!(found > 1.5, "{found}");
+    let failures = history.trials()[20..].iter().filter(|seen| seen.standing == Standing::Failed).count();
+    assert!(failures <= 12, "{failures} of the last 20 failed");
+}
+
+#[test]
+fn keeps_parameter_constraints_of_a_mixture() {
+    let definition = define(json!({
+        "name": "mixture", "seed": 2,
+        "parameters": [
+            {"name": "a", "type": "float", "low": 0, "high": 1},
+            {"name": "b", "type": "float", "low": 0, "high": 1},
+            {"name": "c", "type": "float", "low": 0, "high": 1},
+        ],
+        "metrics": [{"name": "f", "goal": "minimize"}],
+        "parameter_constraints": [{"sum": {"a": 1, "b": 1, "c": 1}, "equals": 1}, {"sum": {"a": 1}, "upper": 0.7}],
+    }));
+    let history = run(&definition, 25, |p| {
+        let (a, b, c) = (number(p, "a"), number(p, "b"), number(p, "c"));
+        assert!((a + b + c - 1.0).abs() < 1e-9 && a <= 0.7 + 1e-12, "{a} {b} {c}");
+        Some(vec![(a - 0.5).powi(2) + (b - 0.3).powi(2) + (c - 0.2).powi(2)])
+    });
+    let found = best(&history, &definition, 0);
+    assert!(found < 1e-3, "{found}");
+}
+
+#[test]
+fn exhausts_a_discrete_space_without_repeating_a_point() {
+    let definition = define(json!({
+        "name": "discrete", "seed": 2,
+        "parameters": [
+            {"name": "a", "type": "int", "low": 1, "high": 5},
+            {"name": "b", "type": "categorical", "choices": [true, false]},
+        ],
+        "metrics": [{"name": "f", "goal": "minimize"}],
+    }));
+    let history = run(&definition, 20, |p| Some(vec![number(p, "a")]));
+    assert_eq!(history.len(), 10);
+}
+
+#[test]
+fn spreads_over_the_front_of_two_objectives() {
+    let definition = define(json!({
+        "name": "front", "seed": 4,
+        "parameters": [
+            {"name": "x", "type": "float", "low": 0, "high": 1},
+            {"name": "y", "type": "float", "low": 0, "high": 1},
+        ],
+        "metrics": [{"name": "f", "goal": "minimize"}, {"name": "g", "goal": "minimize"}],
+    }));
+    let history = run(&definition, 40, |p| {
+        let (x, y) = (number(p, "x"), number(p, "y"));
+        Some(vec![x * x + (y - 0.5).powi(2), (x - 1.0).powi(2) + (y - 0.5).powi(2)])
+    });
+    assert!(pareto_front(&definition, &history).len() >= 12);
+}
+
+#[test]
+fn survives_values_of_any_size_and_kind() {
+    for scale in [1e300, 1e-300, 0.0] {
+        let definition = branin(1);
+        let history = run(&definition, 12, |p| Some(vec![scale * (number(p, "x") + 6.0) / 16.0]));
+        assert_eq!(history.len(), 12);
+    }
+    // Everything fails, or everything is far from feasible.
+    let definition = branin(2);
+    assert_eq!(run(&definition, 12, |_| None).len(), 12);
+}
