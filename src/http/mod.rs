@@ -1,1 +1,90 @@
-//! In the making.
+//! Who may ask: the routes of the HTTP contract, their types, problems, and the OpenAPI document made from them.
+//!
+//! Everything that crosses HTTP is a type in [`types`]; it is turned into a type of [`study`](crate::study) or
+//! [`space`](crate::space) by one fallible conversion that gathers all faults. Handlers translate and nothing else:
+//! what is done is the [`service`](crate::service)'s and the [`store`](crate::store)'s.
+
+mod document;
+mod events;
+mod extract;
+mod guard;
+mod health;
+mod idempotency;
+mod problem;
+mod studies;
+mod trials;
+pub mod types;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::service::Service;
+use crate::store::IdempotencyKey;
+
+pub use document::{document, document_json};
+pub use problem::{Cause, Problem};
+
+/// Largest body of a request.
+pub const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
+/// How long a request may take; event streams are exempt.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct App {
+    service: Service,
+    /// Hosts that requests may name beside loopback.
+    allowed_hosts: Arc<Vec<String>>,
+    /// Keyed requests that are being answered in this process.
+    in_progress: Arc<Mutex<HashSet<IdempotencyKey>>>,
+    /// Ends event streams when the server stops.
+    stop: CancellationToken,
+}
+
+impl App {
+    /// An application on a service.
+    pub fn new(service: Service, allowed_hosts: Vec<String>, stop: CancellationToken) -> Self {
+        let allowed_hosts = Arc::new(allowed_hosts.iter().map(|host| host.to_ascii_lowercase()).collect());
+        Self { service, allowed_hosts, in_progress: Arc::default(), stop }
+    }
+}
+
+/// The documented routes.
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(studies::create_study, studies::list_studies))
+        .routes(routes!(studies::get_study, studies::change_study, studies::delete_study))
+        .routes(routes!(trials::ask))
+        .routes(routes!(trials::attach_trials, trials::list_trials))
+        .routes(routes!(trials::get_trial, trials::change_trial))
+        .routes(routes!(trials::tell))
+        .routes(routes!(trials::heartbeat))
+        .routes(routes!(studies::get_best))
+        .routes(routes!(events::list_events))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+}
+
+/// The whole application as an axum router.
+pub fn router(app: App) -> Router {
+    let (router, _) = OpenApiRouter::with_openapi(document::skeleton()).merge(routes()).split_for_parts();
+    router
+        .merge(document::serve())
+        .fallback(problem::no_route)
+        .method_not_allowed_fallback(problem::no_method)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(from_fn(guard::limit_time))
+        .layer(from_fn_with_state(app.clone(), guard::check_host))
+        .layer(from_fn(guard::observe))
+        .with_state(app)
+}

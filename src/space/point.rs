@@ -1,5 +1,8 @@
 //! A point of a space: one value a parameter.
 
+use serde_json::{Map, Value as Json};
+use sha2::{Digest, Sha256};
+
 use super::Fault;
 
 /// The value of one parameter.
@@ -23,6 +26,19 @@ pub struct Point {
 /// What identifies a point in its space: the SHA-256 of its canonical form. Equal points have equal keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PointKey(pub [u8; 32]);
+
+impl PointKey {
+    /// The key of parameters that the space cannot express as a point: the digest of their text, names in order.
+    pub fn of_json(parameters: &Map<String, Json>) -> Self {
+        let sorted: std::collections::BTreeMap<&String, &Json> = parameters.iter().collect();
+        let mut digest = Sha256::new();
+        for (name, value) in sorted {
+            digest.update(Json::from(name.as_str()).to_string());
+            digest.update(value.to_string());
+        }
+        Self(digest.finalize().into())
+    }
+}
 
 /// What [`Space::read`](super::Space::read) made of the parameters that a client sent.
 #[derive(Clone, Debug, PartialEq)]
