@@ -71,10 +71,13 @@ pub fn minimize(function: &dyn Differentiable, start: &[f64], bounds: &Bounds<'_
     }
 }
 
+/// A place, the value there, and the gradient.
+type Evaluation = (Vec<f64>, f64, Vec<f64>);
+
 /// argmin asks for value and gradient separately; both come from one evaluation.
 struct Cached<'a> {
     function: &'a dyn Differentiable,
-    last: RefCell<Option<(Vec<f64>, f64, Vec<f64>)>>,
+    last: RefCell<Option<Evaluation>>,
 }
 
 impl Cached<'_> {

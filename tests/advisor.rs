@@ -1,6 +1,8 @@
 //! The advisor on functions with known optima: it improves on a space-filling design, on every kind of space, and the
 //! same history gives the same point.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};

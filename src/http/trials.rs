@@ -15,7 +15,7 @@ use super::types::{
 };
 use super::{App, Cause, Problem};
 use crate::service::OwnedKeyed;
-use crate::store::{Answer, Cursor, Keyed, TrialChange};
+use crate::store::{Cursor, Keyed, TrialChange};
 use crate::study::{StudyState, Trial as StoredTrial, TrialState};
 
 /// Ask for trials to evaluate
@@ -38,9 +38,8 @@ pub(super) async fn ask(
     let key = body.key;
     let work = async {
         let request = body.value.check().map_err(Problem::invalid)?;
-        let answer: Arc<dyn Fn(&Vec<StoredTrial>) -> Answer + Send + Sync> =
-            Arc::new(|trials| json_answer(200, None, &AskAnswer::of(trials)));
-        let keyed = key.clone().map(|key| OwnedKeyed { key, answer: Arc::clone(&answer) });
+        let answer = |trials: &Vec<StoredTrial>| json_answer(200, None, &AskAnswer::of(trials));
+        let keyed = key.clone().map(|key| OwnedKeyed { key, answer: Arc::new(answer) });
         let trials = app.service.ask(study, request, keyed).await?;
         Ok(answer(&trials))
     };

@@ -63,8 +63,8 @@ impl Service {
                 }
             }
             Err(error) if asks.len() == 1 => {
-                for ask in asks {
-                    return drop(ask.sender.send(Err(error)));
+                if let Some(ask) = asks.into_iter().next() {
+                    drop(ask.sender.send(Err(error)));
                 }
             }
             Err(_) => {
@@ -93,7 +93,6 @@ impl Service {
             let plans = plan(&mut snapshot, asks);
             let fresh: usize = plans.iter().map(|plan| plan.fresh).sum();
             let proposals = self.suggest(&snapshot, fresh).await?;
-            let exhausted = proposals.len() < fresh;
             let asks_planned = self.assign(&snapshot, asks, &plans, proposals).await?;
             if let Some(empty) = asks_planned.iter().position(|ask| ask.assignments.is_empty()) {
                 return Err(match plans[empty].fresh {
@@ -101,7 +100,6 @@ impl Service {
                     _ => AskError::SpaceExhausted,
                 });
             }
-            debug_assert!(!exhausted || fresh > 0);
             let hand_out = HandOut { expected_next_number: snapshot.record.next_number, asks: asks_planned };
             match store.hand_out(study, hand_out).await {
                 Ok(trials) => return Ok(trials),

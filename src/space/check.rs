@@ -205,7 +205,7 @@ fn check_int(
         faults.push(Fault::new(format!("{at}/low"), "low must be above 0 on a log scale"));
     }
     let step = step.unwrap_or(1);
-    if step < 1 || step > INT_LIMIT {
+    if !(1..=INT_LIMIT).contains(&step) {
         faults.push(Fault::new(format!("{at}/step"), "a step must be a positive whole number"));
         return None;
     }

@@ -17,8 +17,8 @@ macro_rules! on_both_stores {
         mod on_postgres {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $test() {
-                let url = crate::postgres::new_database().await;
-                super::$test(super::Server::start(&url).await).await;
+                let schema = crate::postgres::schema().await;
+                super::$test(super::Server::start(&schema.url).await).await;
             })*
         }
     };

@@ -25,7 +25,8 @@ async fn sqlite_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres_loses_nothing() {
-    survive_kills(&crate::postgres::new_database().await).await;
+    let schema = crate::postgres::schema().await;
+    survive_kills(&schema.url).await;
 }
 
 async fn survive_kills(database: &str) {
@@ -50,7 +51,7 @@ async fn survive_kills(database: &str) {
     }
     let server = Server::start(database).await;
     let (_, study) = server.post("/v1/studies", plane("a", "space_filling")).await;
-    let seen = seen.lock().unwrap();
+    let seen = std::mem::take(&mut *seen.lock().unwrap());
     let distinct: HashSet<u64> = seen.numbers.iter().copied().collect();
     assert_eq!(distinct.len(), seen.numbers.len(), "a number was handed out twice");
     let path = format!("/v1/studies/{}", study["id"].as_str().unwrap());

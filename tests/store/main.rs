@@ -1,5 +1,8 @@
 //! What a store promises, checked on SQLite and on Postgres by the same tests.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::zombie_processes, reason = "the private Postgres ends with the process that started it")]
+
 #[path = "../postgres/mod.rs"]
 mod postgres;
 
