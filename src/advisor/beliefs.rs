@@ -9,7 +9,7 @@ use super::history::{Seen, Standing};
 use super::memo::{self, FitMemo};
 use crate::space::Space;
 use crate::study::{Definition, Goal};
-use crate::surrogate::{Distance, GaussianProcess, SurrogateError, fit};
+use crate::surrogate::{Distance, GaussianProcess, Observations, SurrogateError, fit};
 
 /// A process over one metric with what turns its output back into the metric's units.
 pub(super) struct Belief {
@@ -152,7 +152,8 @@ impl Belief {
             rows.errors.iter().map(|&sem| (sem / scale.spread()).powi(2).min(1e6)).collect();
         let key = memo::key(seed, &[&rows.inputs[..fitted * d], &outputs[..fitted], &known[..fitted]]);
         let hyperparameters = memo.get_or(key, || {
-            fit(&distances, &rows.inputs[..fitted * d], &outputs[..fitted], &known[..fitted], seed)
+            let (inputs, outputs) = (&rows.inputs[..fitted * d], &outputs[..fitted]);
+            fit(&Observations::new(&distances, inputs, outputs, &known[..fitted]), seed)
         })?;
         let process = hyperparameters.process(&distances, &rows.inputs, &outputs, &known)?;
         if pending.is_empty() {

@@ -60,6 +60,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                 "send JSON, and say so: Content-Type: application/json",
             ));
         }
+        // Postgres has no text with a NUL in it; SQLite would, and the stores shall not differ.
+        if bytes.windows(6).any(|window| window == b"\\u0000") {
+            return Err(Problem::new(Cause::BadRequest, "a string has no NUL character (\\u0000)"));
+        }
         let key = key.map(|key| IdempotencyKey {
             project: PROJECT.into(),
             method,

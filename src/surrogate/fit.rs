@@ -10,6 +10,8 @@
 //! The gradient of ln p(y | X) in θ is ½ tr((ααᵀ − K⁻¹) ∂K/∂θ) (Rasmussen & Williams, eq. 5.9). An evaluation costs
 //! about n³ + ½ n² d.
 
+use faer::Mat;
+
 use super::{Distance, GaussianProcess, Matern52, SurrogateError};
 use crate::quasi_newton::{Bounds, minimize};
 use crate::space::sobol::Sobol;
@@ -28,7 +30,7 @@ pub struct Hyperparameters {
 }
 
 /// Starting places of the fit beside the prior's centre.
-const STARTS: usize = 2;
+const STARTS: usize = 1;
 /// Most iterations from one start.
 const ITERATIONS: u64 = 60;
 /// Bounds of the logarithms.
@@ -85,24 +87,48 @@ fn lengthscale_prior(d: usize) -> (f64, f64) {
     (std::f64::consts::SQRT_2 + 0.5 * (d.max(1) as f64).ln(), 3.0_f64.sqrt())
 }
 
+/// Observations to fit to, with δᵢ of every pair of them: computed once, and used by every evaluation.
+pub struct Observations<'a> {
+    distances: &'a [Distance],
+    inputs: &'a [f64],
+    outputs: &'a [f64],
+    known_noise: &'a [f64],
+    /// δᵢ(xⱼ, xₖ) for j < k, the coordinates of a pair side by side.
+    deltas: Vec<f64>,
+}
+
+impl<'a> Observations<'a> {
+    /// `outputs` at `inputs` (row after row), each with a noise variance that is known of it. O(n²·d).
+    pub fn new(
+        distances: &'a [Distance],
+        inputs: &'a [f64],
+        outputs: &'a [f64],
+        known_noise: &'a [f64],
+    ) -> Self {
+        let (n, d) = (outputs.len(), distances.len());
+        let mut deltas = Vec::with_capacity(n * n.saturating_sub(1) / 2 * d);
+        for j in 0..n {
+            for k in j + 1..n {
+                let pair = inputs[j * d..(j + 1) * d].iter().zip(&inputs[k * d..(k + 1) * d]);
+                deltas.extend(pair.zip(distances).map(|((&u, &v), distance)| distance.squared(u, v)));
+            }
+        }
+        Self { distances, inputs, outputs, known_noise, deltas }
+    }
+}
+
 /// The hyperparameters with the greatest posterior density that the search finds. A pure function of its arguments.
 ///
 /// # Errors
-/// As [`GaussianProcess::new`] at every start.
-pub fn fit(
-    distances: &[Distance],
-    inputs: &[f64],
-    outputs: &[f64],
-    known_noise: &[f64],
-    seed: u64,
-) -> Result<Hyperparameters, SurrogateError> {
-    let d = distances.len();
+/// As [`GaussianProcess::new`] at the priors' modes.
+pub fn fit(observations: &Observations<'_>, seed: u64) -> Result<Hyperparameters, SurrogateError> {
+    let d = observations.distances.len();
     let centre = centre(d);
+    let Observations { distances, inputs, outputs, known_noise, .. } = *observations;
     centre.process(distances, inputs, outputs, known_noise)?;
     let (lower, upper) = box_of(d);
     let objective = |free: &[f64], gradient: &mut [f64]| -> f64 {
-        let at = Hyperparameters::from_free(free);
-        match log_posterior(&at, distances, inputs, outputs, known_noise, gradient) {
+        match log_posterior(&Hyperparameters::from_free(free), observations, gradient) {
             Ok(value) => {
                 gradient.iter_mut().for_each(|g| *g = -*g);
                 -value
@@ -110,7 +136,7 @@ pub fn fit(
             Err(_) => f64::INFINITY,
         }
     };
-    let bounds = Bounds { lower: &lower, upper: &upper, iterations: ITERATIONS, tolerance: 1e-7 };
+    let bounds = Bounds { lower: &lower, upper: &upper, iterations: ITERATIONS, tolerance: 1e-6 };
     let best = starts(&centre, d, seed)
         .iter()
         .map(|start| minimize(&objective, start, &bounds))
@@ -159,38 +185,51 @@ fn starts(centre: &Hyperparameters, d: usize, seed: u64) -> Vec<Vec<f64>> {
 /// As [`GaussianProcess::new`].
 pub fn log_marginal_likelihood(
     at: &Hyperparameters,
-    distances: &[Distance],
-    inputs: &[f64],
-    outputs: &[f64],
-    known_noise: &[f64],
+    observations: &Observations<'_>,
     gradient: &mut [f64],
 ) -> Result<f64, SurrogateError> {
-    let process = at.process(distances, inputs, outputs, known_noise)?;
-    let n = process.observations();
-    let d = distances.len();
-    let weights = process.weights();
-    let inverse = process.inverse();
-    let kernel = process.kernel();
-    gradient.fill(0.0);
-    let mut trace = 0.0;
+    let (n, d) = (observations.outputs.len(), observations.distances.len());
+    let kernel = at.kernel(observations.distances);
+    let noise: Vec<f64> = observations.known_noise.iter().map(|known| known + at.noise_variance).collect();
+    let mut covariance = Mat::<f64>::zeros(n, n);
+    let mut slopes = Vec::with_capacity(observations.deltas.len() / d.max(1));
+    let mut pairs = observations.deltas.chunks_exact(d.max(1));
     for j in 0..n {
-        let row = process.input(j);
-        let diagonal = weights[j] * weights[j] - inverse[(j, j)];
-        trace += diagonal;
-        gradient[d] += 0.5 * diagonal * kernel.variance();
-        for i in j + 1..n {
-            let other = process.input(i);
-            // Twice one half: the pair stands in both triangles.
-            let weight = weights[i] * weights[j] - inverse[(i, j)];
-            let (value, slope) = kernel.value_and_slope(kernel.squared_distance(row, other));
-            gradient[d] += weight * value;
-            // ∂k/∂ln ℓᵢ = slope · δᵢ/ℓᵢ².
-            let factor = weight * slope;
-            for k in 0..d {
-                gradient[k] += factor * kernel.scaled(k, row, other);
-            }
+        covariance[(j, j)] = kernel.variance() + noise[j];
+        for (k, deltas) in (j + 1..n).zip(pairs.by_ref()) {
+            let r2: f64 = deltas.iter().zip(kernel.weights()).map(|(delta, weight)| delta * weight).sum();
+            let (value, slope) = kernel.value_and_slope(r2);
+            covariance[(k, j)] = value;
+            slopes.push(slope);
         }
     }
+    let process = GaussianProcess::factored(
+        kernel,
+        at.mean,
+        observations.inputs,
+        observations.outputs,
+        &noise,
+        &covariance,
+    )?;
+    let weights = process.weights();
+    let inverse = process.inverse();
+    gradient.fill(0.0);
+    let mut trace = 0.0;
+    let mut pairs = observations.deltas.chunks_exact(d.max(1)).zip(&slopes);
+    for j in 0..n {
+        let diagonal = weights[j] * weights[j] - inverse[(j, j)];
+        trace += diagonal;
+        gradient[d] += 0.5 * diagonal * at.signal_variance;
+        for (k, (deltas, slope)) in (j + 1..n).zip(pairs.by_ref()) {
+            // Twice one half: the pair stands in both triangles.
+            let weight = weights[k] * weights[j] - inverse[(k, j)];
+            gradient[d] += weight * covariance[(k, j)];
+            // ∂k/∂ln ℓᵢ = slope · δᵢ/ℓᵢ²; the last factor is put on below.
+            let factor = weight * slope;
+            gradient.iter_mut().zip(deltas).for_each(|(sum, delta)| *sum += factor * delta);
+        }
+    }
+    gradient.iter_mut().zip(process.kernel().weights()).for_each(|(sum, weight)| *sum *= weight);
     gradient[d + 1] = 0.5 * trace * at.noise_variance;
     gradient[d + 2] = weights.iter().sum();
     Ok(process.log_marginal_likelihood())
@@ -203,14 +242,11 @@ pub fn log_marginal_likelihood(
 /// As [`GaussianProcess::new`].
 pub fn log_posterior(
     at: &Hyperparameters,
-    distances: &[Distance],
-    inputs: &[f64],
-    outputs: &[f64],
-    known_noise: &[f64],
+    observations: &Observations<'_>,
     gradient: &mut [f64],
 ) -> Result<f64, SurrogateError> {
-    let mut value = log_marginal_likelihood(at, distances, inputs, outputs, known_noise, gradient)?;
-    let d = distances.len();
+    let mut value = log_marginal_likelihood(at, observations, gradient)?;
+    let d = observations.distances.len();
     let free = at.to_free();
     let (location, scale) = lengthscale_prior(d);
     for i in 0..d {
@@ -233,4 +269,41 @@ fn normal(x: f64, (location, scale): (f64, f64), gradient: &mut f64) -> f64 {
     let z = (x - location) / scale;
     *gradient -= z / scale;
     -0.5 * z * z
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gradient_equals_finite_differences() {
+        let distances = [Distance::Numeric, Distance::Overlap, Distance::Numeric];
+        let inputs = [0.1, 0.0, 0.3, 0.7, 1.0, f64::NAN, 0.4, 1.0, 0.8, 0.95, 0.0, 0.1, 0.2, 0.0, f64::NAN];
+        let (outputs, known) = ([0.4, -1.2, 0.9, 0.3, -0.5], [0.0, 0.01, 0.0, 0.2, 0.0]);
+        let observations = Observations::new(&distances, &inputs, &outputs, &known);
+        let at = vec![-0.7, 0.3, -0.2, 0.4, -3.0, 0.2];
+        let value = |free: &[f64]| {
+            log_posterior(&Hyperparameters::from_free(free), &observations, &mut [0.0; 6]).unwrap()
+        };
+        let mut gradient = [0.0; 6];
+        log_posterior(&Hyperparameters::from_free(&at), &observations, &mut gradient).unwrap();
+        for i in 0..6 {
+            let (mut above, mut below) = (at.clone(), at.clone());
+            above[i] += 1e-5;
+            below[i] -= 1e-5;
+            let slope = (value(&above) - value(&below)) / 2e-5;
+            assert!((slope - gradient[i]).abs() < 1e-7 * (1.0 + slope.abs()), "{i}: {slope} {gradient:?}");
+        }
+    }
+
+    #[test]
+    fn the_likelihood_is_that_of_the_process() {
+        let (inputs, outputs) = ([0.1, 0.5, 0.9], [1.0, -0.5, 0.2]);
+        let at =
+            Hyperparameters { lengthscales: vec![0.3], signal_variance: 1.2, noise_variance: 0.1, mean: 0.1 };
+        let observations = Observations::new(&[Distance::Numeric], &inputs, &outputs, &[0.0; 3]);
+        let value = log_marginal_likelihood(&at, &observations, &mut [0.0; 4]).unwrap();
+        let process = at.process(&[Distance::Numeric], &inputs, &outputs, &[0.0; 3]).unwrap();
+        assert!((value - process.log_marginal_likelihood()).abs() < 1e-12);
+    }
 }

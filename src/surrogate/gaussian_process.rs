@@ -90,6 +90,19 @@ impl GaussianProcess {
             return Err(SurrogateError::NotFinite { row });
         }
         let covariance = covariance(&kernel, inputs, noise);
+        Self::factored(kernel, mean, inputs, outputs, noise, &covariance)
+    }
+
+    /// The process whose covariance matrix (its lower triangle, noise included) is known already.
+    pub(super) fn factored(
+        kernel: Matern52,
+        mean: f64,
+        inputs: &[f64],
+        outputs: &[f64],
+        noise: &[f64],
+        covariance: &Mat<f64>,
+    ) -> Result<Self, SurrogateError> {
+        let n = outputs.len();
         for jitter in JITTERS {
             let mut factor = covariance.clone();
             for i in 0..n {

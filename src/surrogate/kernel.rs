@@ -121,10 +121,9 @@ impl Matern52 {
         }
     }
 
-    /// δᵢ(u, v) / ℓᵢ² for coordinate `i`.
-    #[inline]
-    pub fn scaled(&self, i: usize, u: &[f64], v: &[f64]) -> f64 {
-        self.weights[i] * self.distances[i].squared(u[i], v[i])
+    /// 1 / ℓᵢ² of each coordinate.
+    pub(super) fn weights(&self) -> &[f64] {
+        &self.weights
     }
 }
 

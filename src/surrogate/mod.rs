@@ -10,6 +10,6 @@ mod fit;
 mod gaussian_process;
 mod kernel;
 
-pub use fit::{Hyperparameters, fit, log_marginal_likelihood, log_posterior};
+pub use fit::{Hyperparameters, Observations, fit, log_marginal_likelihood, log_posterior};
 pub use gaussian_process::{GaussianProcess, Prediction, SurrogateError};
 pub use kernel::{Distance, Matern52};

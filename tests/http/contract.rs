@@ -161,6 +161,7 @@ async fn bad_input_is_refused_and_nothing_is_stored(server: Server) {
         (&tell, "{\"metrics\": {\"loss\": 1}, \"stopped\": true}", 422),
         (&tell, "{\"metrics\": {\"lost\": 1}}", 422),
         (&tell, "{}", 422),
+        (&tell, "{\"failed\": \"a\\u0000b\"}", 400),
         (&studies, "[]", 400),
         (&studies, "{\"name\": \"b\"}", 400),
         (&studies, "{\"name\": 5, \"parameters\": [], \"metrics\": []}", 400),

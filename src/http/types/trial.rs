@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use utoipa::ToSchema;
@@ -310,6 +310,9 @@ impl AttachedTrialRequest {
             let of_metrics = outcome_faults(definition, &metrics, true);
             faults.extend(of_metrics.into_iter().map(|fault| fault.under(&at)));
             measurements.push(Measurement { step: measurement.step, metrics });
+        }
+        if self.ended_at.is_some_and(|at| !(1..=9999).contains(&at.year())) {
+            faults.push(Fault::new("/ended_at", "a time lies in the years 1 to 9999"));
         }
         let Some(reading) = reading.filter(|_| faults.is_empty()) else { return Err(faults) };
         let (key, parameters) = match &reading.point {
