@@ -6,6 +6,9 @@
 //! input, which comes when the test program ends, however it ends; the shell then stops the server and removes the
 //! directory.
 
+// What a test cannot do without may fail it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::env;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
