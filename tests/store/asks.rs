@@ -27,7 +27,7 @@ async fn assert_outdated(store: &Arc<dyn Store>, study: StudyId, plan: HandOut<'
 
 pub(crate) async fn new_trials_are_stored_as_they_are_returned(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     let asked = given::ask("ada", Some(60), vec![new(0), new(1)]);
     let trials = given::hand_out_ask(store, study, asked).await;
     assert_eq!(store.trials(study, None, &given::first(10)).await.unwrap(), trials);
@@ -46,7 +46,7 @@ pub(crate) async fn new_trials_are_stored_as_they_are_returned(database: &Databa
 
 pub(crate) async fn an_outdated_plan_changes_nothing(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     store.hand_out(study, plan(0, vec![new(0)])).await.unwrap();
     assert_outdated(store, study, plan(0, vec![new(1)])).await;
     // A tell since does not matter.
@@ -59,7 +59,7 @@ pub(crate) async fn an_outdated_plan_changes_nothing(database: &Database) {
 
 pub(crate) async fn a_point_is_handed_out_once(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     store.hand_out(study, plan(0, vec![new(0)])).await.unwrap();
     assert_outdated(store, study, plan(1, vec![new(1), new(0)])).await;
     assert_outdated(store, study, plan(1, vec![new(1), new(1)])).await;
@@ -113,7 +113,7 @@ pub(crate) async fn queued_trials_are_handed_out(database: &Database) {
 
 pub(crate) async fn open_trials_are_given_again_to_their_worker(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     let first = given::hand_out(store, study, vec![given::proposal(0)]).await;
     let revision = store.study(study).await.unwrap().revision;
     let again = store.hand_out(study, plan(1, vec![Assignment::Again(0)])).await.unwrap();
@@ -128,7 +128,7 @@ pub(crate) async fn open_trials_are_given_again_to_their_worker(database: &Datab
 
 pub(crate) async fn asks_of_one_plan_are_answered_in_their_order(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     let asks = vec![
         given::ask("ada", None, vec![new(5), new(6)]),
         given::ask("bob", Some(9), vec![]),
@@ -146,7 +146,7 @@ pub(crate) async fn askers_at_the_same_time_share_no_number_and_no_point(databas
     let store = &database.store;
     const ASKERS: u64 = 8;
     const ASKS: usize = 12;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     let askers = (0..ASKERS).map(|asker| {
         let store = Arc::clone(store);
         tokio::spawn(async move {

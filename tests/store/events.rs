@@ -7,7 +7,7 @@ use crate::given::{self, Database};
 
 pub(crate) async fn every_change_is_an_event_in_order(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     store.attach(study, vec![given::attached(7, None)], None).await.unwrap();
     given::hand_out_ask(store, study, given::ask("ada", None, vec![Assignment::Queued(0)])).await;
     let expired = given::expired(store, study, 1).await;
@@ -46,7 +46,7 @@ pub(crate) async fn every_change_is_an_event_in_order(database: &Database) {
 
 pub(crate) async fn a_page_starts_after_the_place_asked_for(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     given::hand_out(store, study, (0..5).map(given::proposal).collect()).await;
     let page = store.events(study, 2, 3).await.unwrap();
     let revisions: Vec<u64> = page.events.iter().map(|event| event.revision).collect();

@@ -35,7 +35,7 @@ pub(crate) async fn the_answer_is_kept_with_what_was_done(database: &Database) {
 
 pub(crate) async fn a_key_that_was_used_undoes_the_rest(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     let key = given::key("used");
     store.keep_answer(&key, &given::answer("first")).await.unwrap();
     let before = store.study(study).await.unwrap();

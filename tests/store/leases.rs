@@ -10,7 +10,7 @@ use crate::given::{self, Database};
 
 pub(crate) async fn a_lease_that_ended_expires_its_trial(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     given::hand_out(store, study, vec![given::proposal(9)]).await;
     let asked = given::ask("ada", Some(1), vec![Assignment::New(given::proposal(0))]);
     given::hand_out_ask(store, study, asked).await;
@@ -31,7 +31,7 @@ pub(crate) async fn a_lease_that_ended_expires_its_trial(database: &Database) {
 
 pub(crate) async fn a_heartbeat_extends_a_lease(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     let asked = given::ask("ada", Some(2), vec![Assignment::New(given::proposal(0))]);
     let trial = given::hand_out_ask(store, study, asked).await.remove(0);
     tokio::time::sleep(Duration::from_millis(1200)).await;
@@ -51,7 +51,7 @@ pub(crate) async fn a_heartbeat_extends_a_lease(database: &Database) {
 
 pub(crate) async fn a_heartbeat_revives_an_expired_trial(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     let expired = given::expired(store, study, 0).await;
     assert_eq!(expired.state, TrialState::Expired);
     store.heartbeat(study, 0, expired.lease_token).await.unwrap();
@@ -102,7 +102,7 @@ pub(crate) async fn a_late_tell_counts_unless_the_retry_was_told_first(database:
 
 pub(crate) async fn an_abandoned_point_is_retried_once(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     given::hand_out(store, study, vec![given::proposal(0)]).await;
     let original = store.tell(study, 0, given::tell(given::abandoned("spot")), None).await.unwrap();
     let retried = given::hand_out(store, study, vec![given::retry(&original)]).await.remove(0);

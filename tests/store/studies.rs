@@ -138,21 +138,21 @@ pub(crate) async fn settings_change_and_the_definition_stays(database: &Database
 
 pub(crate) async fn deleting_removes_all_that_belongs_to_it(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     given::hand_out(store, study, vec![given::proposal(0)]).await;
     store.delete_study(study).await.unwrap();
     assert!(matches!(store.delete_study(study).await, Err(StoreError::NoStudy(_))));
     assert!(matches!(store.study(study).await, Err(StoreError::NoStudy(_))));
     assert!(matches!(store.trial(study, 0).await, Err(StoreError::NoStudy(_))));
     assert!(matches!(store.events(study, 0, 10).await, Err(StoreError::NoStudy(_))));
-    let again = given::study(&store).await;
+    let again = given::study(store).await;
     assert!(matches!(store.trial(again, 0).await, Err(StoreError::NoTrial(0))));
     assert_eq!(store.events(again, 0, 10).await.unwrap().events.len(), 1);
 }
 
 pub(crate) async fn migrating_again_changes_nothing(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     store.migrate().await.unwrap();
     store.ready().await.unwrap();
     assert_eq!(store.study(study).await.unwrap().revision, 1);

@@ -10,7 +10,7 @@ use crate::given::{self, Database};
 
 pub(crate) async fn a_tell_ends_a_trial(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     given::hand_out(store, study, (0..4).map(given::proposal).collect()).await;
     let outcomes = [
         given::completed(-1.234_567_890_123_456_7e-17),
@@ -33,7 +33,7 @@ pub(crate) async fn a_tell_ends_a_trial(database: &Database) {
 
 pub(crate) async fn telling_the_same_again_changes_nothing(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     let trial = given::hand_out(store, study, vec![given::proposal(0)]).await.remove(0);
     let tell = Tell { lease_token: trial.lease_token, ..given::tell(given::completed(0.5)) };
     let told = store.tell(study, 0, tell.clone(), None).await.unwrap();
@@ -46,7 +46,7 @@ pub(crate) async fn telling_the_same_again_changes_nothing(database: &Database) 
 
 pub(crate) async fn something_else_is_refused_and_an_amendment_replaces(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     given::hand_out(store, study, vec![given::proposal(0)]).await;
     let first = store.tell(study, 0, given::tell(given::completed(0.5)), None).await.unwrap();
     let refused = store.tell(study, 0, given::tell(given::completed(0.6)), None).await.unwrap_err();
@@ -66,7 +66,7 @@ pub(crate) async fn something_else_is_refused_and_an_amendment_replaces(database
 
 pub(crate) async fn an_amendment_replaces_the_cost(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     given::hand_out(store, study, vec![given::proposal(0), given::proposal(1)]).await;
     for (number, cost, amend, spent) in [(0, 1.5, false, 1.5), (1, 2.0, false, 3.5), (0, 0.25, true, 2.25)] {
         let tell = Tell { cost, amend, ..given::tell(given::completed(cost)) };
@@ -77,7 +77,7 @@ pub(crate) async fn an_amendment_replaces_the_cost(database: &Database) {
 
 pub(crate) async fn only_the_current_lease_token_counts(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     let trial = given::hand_out(store, study, vec![given::proposal(0)]).await.remove(0);
     let with = |lease_token| Tell { lease_token, ..given::tell(given::completed(0.5)) };
     let refused = store.tell(study, 0, with(Some(Uuid::new_v4())), None).await.unwrap_err();
@@ -90,7 +90,7 @@ pub(crate) async fn only_the_current_lease_token_counts(database: &Database) {
 
 pub(crate) async fn tellers_at_the_same_time_are_all_heard(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     given::hand_out(store, study, (0..64).map(given::proposal).collect()).await;
     let tellers = (0..8).map(|teller| {
         let store = Arc::clone(store);

@@ -10,7 +10,7 @@ use crate::given::{self, Database};
 
 pub(crate) async fn attached_trials_are_stored_with_their_outcome(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     let ended_at = Utc::now() - TimeDelta::days(1) + TimeDelta::nanoseconds(123);
     let measurements = vec![Measurement { step: 3, metrics: Default::default() }];
     let elsewhere = AttachedTrial {
@@ -40,7 +40,7 @@ pub(crate) async fn attached_trials_are_stored_with_their_outcome(database: &Dat
 
 pub(crate) async fn attached_points_become_replicates(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     given::hand_out(store, study, vec![given::proposal(0)]).await;
     let told = || Some(given::completed(0.1));
     let points = [0, 1, 0, 1].map(|number| given::attached(number, told()));
@@ -51,7 +51,7 @@ pub(crate) async fn attached_points_become_replicates(database: &Database) {
 
 pub(crate) async fn many_are_attached_at_once(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     let trials =
         (0..2_500).map(|number| given::attached(number, Some(given::completed(number as f64)))).collect();
     let attached = store.attach(study, trials, None).await.unwrap();
@@ -63,7 +63,7 @@ pub(crate) async fn many_are_attached_at_once(database: &Database) {
 
 pub(crate) async fn lists_are_paged_by_number_and_state(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     given::hand_out(store, study, (0..7).map(given::proposal).collect()).await;
     for number in [1, 3, 5] {
         store.tell(study, number, given::tell(given::completed(0.1)), None).await.unwrap();
@@ -86,7 +86,7 @@ pub(crate) async fn lists_are_paged_by_number_and_state(database: &Database) {
 
 pub(crate) async fn changes_are_those_after_a_revision(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     given::hand_out(store, study, (0..3).map(given::proposal).collect()).await;
     let (record, all) = store.changes_since(study, 0).await.unwrap();
     assert_eq!((record.revision, all.len()), (4, 3));
@@ -98,7 +98,7 @@ pub(crate) async fn changes_are_those_after_a_revision(database: &Database) {
 
 pub(crate) async fn notes_tags_and_metadata_change(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     given::hand_out(store, study, vec![given::proposal(0)]).await;
     let change = TrialChange {
         note: Some(Some("odd curve".into())),
@@ -117,7 +117,7 @@ pub(crate) async fn notes_tags_and_metadata_change(database: &Database) {
 
 pub(crate) async fn unknown_studies_and_trials_are_named(database: &Database) {
     let store = &database.store;
-    let study = given::study(&store).await;
+    let study = given::study(store).await;
     let none = StudyId(Uuid::now_v7());
     let told = given::tell(given::completed(0.1));
     assert!(matches!(store.tell(none, 0, told.clone(), None).await, Err(StoreError::NoStudy(_))));
