@@ -4,7 +4,8 @@ Formulae and boxes are the usual ones of the literature (Surjanovic and Bingham,
 Experiments"). Every function is defined on the whole of R^d and has no lower value outside its box than inside, so it
 can be moved: `shifted(seed)` returns f(x - delta) on the same box. Each coordinate of delta is drawn uniformly from
 -25 % to +25 % of the box's side, then cut so that the minimizer stays at least 5 % of the side away from the bounds.
-The minimum keeps its value. It is for functions whose minimizer lies at a telling place, such as the box's centre.
+The minimum keeps its value. It is for functions whose minimizer is the box's centre (`is_centred`): there, a design
+that starts at the centre would have nothing left to search for.
 
 Run as a program, this file checks each minimizer: a local search from it must find nothing lower.
 """
@@ -39,6 +40,10 @@ class Function:
     @property
     def minimum(self) -> float:
         return self(self.minimizer)
+
+    @property
+    def is_centred(self) -> bool:
+        return all(2 * at == low + high for at, low, high in zip(self.minimizer, self.low, self.high))
 
     def __call__(self, point) -> float:
         x = np.asarray(point, dtype=float)

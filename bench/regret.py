@@ -39,7 +39,6 @@ class Plan:
     trials: int
     initial: int
     acquisition: str
-    shift: bool
 
 
 @dataclass
@@ -146,7 +145,7 @@ class Archive:
         """The file's name within the results."""
         if method == "tellus":
             method += f"-{self.plan.acquisition}"
-        moved = "-shifted" if self.plan.shift else ""
+        moved = "" if function.delta is None else "-shifted"
         return (
             f"raw/regret/{function.name}{moved}-{self.plan.trials}-{self.plan.initial}-{seed}-{method}.json"
         )
@@ -187,11 +186,12 @@ def compare(
         yield method, run
 
 
-def summary(function: Function, method: str, runs: dict[int, Run]) -> dict:
+def summary(title: str, method: str, function: Function, runs: dict[int, Run]) -> dict:
+    """A row of the table; a shift doesn't change the minimum, so any seed's function will do."""
     regrets = {seed: regret(function, run) for seed, run in runs.items()}
     median = statistics.median(regrets.values())
     return {
-        "function": function.name,
+        "function": title,
         "method": method,
         "median_regret": median,
         "log10_median_regret": math.log10(median),
@@ -226,14 +226,19 @@ def main() -> None:
         "--initial", type=int, default=10, help="initial points; 10 is both peers' own default"
     )
     parser.add_argument("--acquisition", default="auto", help="Tellus's acquisition function")
-    parser.add_argument("--shift", action="store_true", help="move each function's minimizer by the seed")
+    parser.add_argument(
+        "--shift",
+        choices=["centred", "all", "none"],
+        default="centred",
+        help="which functions' minimizers to move by the seed: those at the centre of their box, all, or none",
+    )
     parser.add_argument(
         "--fresh", nargs="*", choices=TITLES, help="repeat the runs of these methods; of all if none"
     )
     parser.add_argument("--url", help="a Tellus that already runs; without it one is started")
     options = parser.parse_args()
 
-    plan = Plan(options.trials, options.initial, options.acquisition, options.shift)
+    plan = Plan(options.trials, options.initial, options.acquisition)
     fresh = list(TITLES) if options.fresh == [] else options.fresh or []
     archive = Archive(plan, fresh)
     methods = ["tellus", *(method for method in PEERS if method in options.methods)]
@@ -245,11 +250,14 @@ def main() -> None:
         connection = Connection(url)
         for name in options.functions:
             runs: dict[str, dict[int, Run]] = {method: {} for method in methods}
+            plain = FUNCTIONS[name]
+            moves = options.shift == "all" or (options.shift == "centred" and plain.is_centred)
             for seed in range(options.seeds):
-                function = FUNCTIONS[name].shifted(seed) if options.shift else FUNCTIONS[name]
+                function = plain.shifted(seed) if moves else plain
                 for method, run in compare(connection, function, seed, methods, plan, archive):
                     runs[method][seed] = run
-            rows += [summary(FUNCTIONS[name], method, runs[method]) for method in methods]
+            title = f"{name}, shifted" if moves else name
+            rows += [summary(title, method, function, runs[method]) for method in methods]
 
     results.write("regret.json", {"plan": asdict(plan), "rows": rows})
     print(table(rows))

@@ -187,9 +187,11 @@ fn log(format: LogFormat) {
     }
 }
 
-/// Where everything is, and how to begin.
+/// Where everything is, and how to begin. Nobody may be reading: that is no reason to stop.
 fn greet(address: SocketAddr, database: &str) {
-    println!(
+    let mut output = std::io::stdout();
+    drop(writeln!(
+        output,
         "Tellus is serving.\n\n  \
            API       http://{address}/v1\n  \
            docs      http://{address}/docs\n  \
@@ -200,8 +202,8 @@ fn greet(address: SocketAddr, database: &str) {
              \"parameters\": [{{\"name\": \"x\", \"type\": \"float\", \"low\": -5, \"high\": 10}}],\n    \
              \"metrics\": [{{\"name\": \"loss\", \"goal\": \"minimize\"}}]}}'\n  \
            curl -s -X POST http://{address}/v1/studies/<id of the answer>/ask\n"
-    );
-    drop(std::io::stdout().flush());
+    ));
+    drop(output.flush());
 }
 
 /// Returns at SIGTERM or SIGINT.

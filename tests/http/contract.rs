@@ -1,0 +1,377 @@
+//! The HTTP contract, tried as a client would on the real program: the same suite on SQLite and on Postgres.
+
+use crate::server::{Server, plane};
+use serde_json::{Value as Json, json};
+
+/// Runs each test on both stores.
+macro_rules! on_both_stores {
+    ($($test:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                let directory = tempfile::tempdir().unwrap();
+                let url = format!("sqlite:{}", directory.path().join("t.sqlite").display());
+                super::$test(super::Server::start(&url).await).await;
+            })*
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                let url = crate::postgres::new_database().await;
+                super::$test(super::Server::start(&url).await).await;
+            })*
+        }
+    };
+}
+
+on_both_stores!(
+    a_study_is_created_once,
+    trials_are_asked_and_told,
+    outcomes_are_kept_amended_and_refused,
+    points_are_attached_and_queued,
+    bad_input_is_refused_and_nothing_is_stored,
+    a_key_is_answered_once,
+    leases_end_and_are_taken_up_again,
+    budgets_and_states_end_asks,
+    the_best_is_feasible,
+    eight_workers_get_different_points,
+    events_tell_every_change,
+    studies_and_trials_are_listed_in_pages,
+);
+
+async fn a_study_is_created_once(server: Server) {
+    let (status, study) = server.post("/v1/studies", plane("a", "auto")).await;
+    assert_eq!(status, 201, "{study}");
+    assert_eq!(study["default_lease_seconds"], 86_400);
+    let (status, again) = server.post("/v1/studies", plane("a", "auto")).await;
+    assert_eq!((status, &again["id"]), (200, &study["id"]));
+    let (status, other) = server.post("/v1/studies", plane("a", "random")).await;
+    assert_eq!((status, other["type"].as_str()), (409, Some("urn:tellus:problem:name-taken")));
+    let path = format!("/v1/studies/{}", study["id"].as_str().unwrap());
+    let change = json!({"state": "paused", "metadata": {"owner": "ada"}, "budget": {"trials": 9}});
+    let (status, changed) = server.patch(&path, change).await;
+    assert_eq!((status, changed["state"].as_str()), (200, Some("paused")), "{changed}");
+    assert_eq!(changed["revision"], 2);
+    // Its definition is what it was created with: the same request still finds it.
+    assert_eq!(server.post("/v1/studies", plane("a", "auto")).await.0, 200);
+    let deleted = server.client.delete(format!("{}{path}", server.url)).send().await.unwrap();
+    assert_eq!(deleted.status(), 204);
+    assert_eq!(server.get(&path).await.0, 404);
+}
+
+async fn trials_are_asked_and_told(server: Server) {
+    let study = server.study(plane("a", "auto")).await;
+    for number in 0..8 {
+        let (status, asked) = server.post(&format!("{study}/ask"), json!({"worker": "w"})).await;
+        assert_eq!(status, 200, "{asked}");
+        let trial = &asked["trials"][0];
+        assert_eq!((&trial["number"], trial["state"].as_str()), (&json!(number), Some("running")));
+        let x = trial["parameters"]["x"].as_f64().unwrap();
+        let tell = format!("{study}/trials/{number}/tell");
+        let (status, told) = server.post(&tell, json!({"metrics": {"loss": x}})).await;
+        assert_eq!((status, told["state"].as_str()), (200, Some("completed")), "{told}");
+        assert_eq!(told["metrics"]["loss"]["value"].as_f64(), Some(x), "floats come back exactly");
+    }
+    let (_, last) = server.get(&format!("{study}/trials/7")).await;
+    assert_eq!(last["origin"], "log_expected_improvement");
+    let (_, record) = server.get(&study).await;
+    assert_eq!((&record["trial_counts"]["completed"], &record["revision"]), (&json!(8), &json!(17)));
+    let (status, batch) = server.post(&format!("{study}/ask"), json!({"count": 4})).await;
+    assert_eq!((status, batch["trials"].as_array().map(Vec::len)), (200, Some(4)));
+    // A body is optional.
+    let empty = server.client.post(format!("{}{study}/ask", server.url)).send().await.unwrap();
+    assert_eq!(empty.status(), 200);
+}
+
+async fn outcomes_are_kept_amended_and_refused(server: Server) {
+    let study = server.study(plane("a", "space_filling")).await;
+    server.post(&format!("{study}/ask"), json!({"count": 4})).await;
+    let tell = |number: u64, body: Json| {
+        let path = format!("{study}/trials/{number}/tell");
+        let server = &server;
+        async move { server.post(&path, body).await }
+    };
+    assert_eq!(tell(0, json!({"metrics": {"loss": 1}})).await.0, 200);
+    assert_eq!(tell(0, json!({"metrics": {"loss": {"value": 1.0}}})).await.0, 200, "the same again");
+    let (status, refused) = tell(0, json!({"failed": "oom"})).await;
+    assert_eq!((status, refused["type"].as_str()), (409, Some("urn:tellus:problem:already-told")));
+    let (status, amended) = tell(0, json!({"failed": "oom", "amend": true})).await;
+    assert_eq!((status, amended["state"].as_str()), (200, Some("failed")), "{amended}");
+    assert_eq!(amended["revisions"][0]["metrics"]["loss"]["value"], 1.0);
+    assert_eq!(tell(1, json!({"stopped": true})).await.1["state"], "stopped");
+    assert_eq!(tell(2, json!({"abandoned": "pre-empted"})).await.1["state"], "abandoned");
+    assert_eq!(tell(99, json!({"stopped": true})).await.0, 404);
+    let other = "00000000-0000-4000-8000-000000000000";
+    let (status, lost) = tell(3, json!({"stopped": true, "lease_token": other})).await;
+    assert_eq!((status, lost["type"].as_str()), (409, Some("urn:tellus:problem:lease-lost")));
+    let (status, noted) =
+        server.patch(&format!("{study}/trials/3"), json!({"note": "odd", "tags": ["a"]})).await;
+    assert_eq!((status, noted["note"].as_str()), (200, Some("odd")), "{noted}");
+}
+
+async fn points_are_attached_and_queued(server: Server) {
+    let study = server.study(plane("a", "space_filling")).await;
+    let point = json!({"x": 0.5, "y": 1.0});
+    let trials = json!({"trials": [
+        {"parameters": point, "metrics": {"loss": 2.0}, "ended_at": "2020-01-01T00:00:00Z"},
+        {"parameters": point, "failed": "boom"},
+        {"parameters": {"x": 0.25, "y": 2.0}},
+        {"parameters": {"x": 7.0, "y": 2.0}, "metrics": {"loss": 1.0}, "outside": true},
+    ]});
+    let (status, attached) = server.post(&format!("{study}/trials"), trials).await;
+    assert_eq!((status, &attached["numbers"]), (201, &json!([0, 1, 2, 3])), "{attached}");
+    let (_, second) = server.get(&format!("{study}/trials/1")).await;
+    assert_eq!(second["replicate"], 1, "the same point again is its next replicate");
+    let (_, asked) = server.post(&format!("{study}/ask"), json!({})).await;
+    assert_eq!(
+        (&asked["trials"][0]["number"], &asked["trials"][0]["parameters"]["x"]),
+        (&json!(2), &json!(0.25))
+    );
+    // All or none.
+    let trials = json!({"trials": [{"parameters": point}, {"parameters": {"x": 7.0, "y": 2.0}}]});
+    let (status, refused) = server.post(&format!("{study}/trials"), trials).await;
+    assert_eq!((status, refused["errors"][0]["pointer"].as_str()), (422, Some("/trials/1/parameters/x")));
+    assert_eq!(server.get(&study).await.1["trial_counts"]["queued"], 0);
+}
+
+async fn bad_input_is_refused_and_nothing_is_stored(server: Server) {
+    let study = server.study(plane("a", "space_filling")).await;
+    server.post(&format!("{study}/ask"), json!({})).await;
+    let (_, before) = server.get(&study).await;
+    let send = |path: String, body: &str| {
+        let request = server.client.post(format!("{}{path}", server.url));
+        let request = request.header("content-type", "application/json").body(body.to_owned());
+        async move {
+            let response = request.send().await.unwrap();
+            let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+            let status = response.status().as_u16();
+            assert_eq!(kind, "application/problem+json", "{status}");
+            let problem: Json = response.json().await.unwrap();
+            assert!(!problem["detail"].as_str().unwrap().is_empty());
+            (status, problem)
+        }
+    };
+    let (tell, studies) = (format!("{study}/trials/0/tell"), "/v1/studies".to_owned());
+    for (path, body, expected) in [
+        (&tell, "{\"metrics\": ", 400),
+        (&tell, "{\"metrics\": {\"loss\": NaN}}", 400),
+        (&tell, "{\"metrics\": {\"loss\": 1e999}}", 400),
+        (&tell, "{\"metrics\": {\"loss\": \"1\"}}", 400),
+        (&tell, "{\"metrics\": {\"loss\": 1}, \"extra\": 1}", 400),
+        (&tell, "{\"metrics\": {\"loss\": 1}, \"stopped\": true}", 422),
+        (&tell, "{\"metrics\": {\"lost\": 1}}", 422),
+        (&tell, "{}", 422),
+        (&studies, "[]", 400),
+        (&studies, "{\"name\": \"b\"}", 400),
+        (&studies, "{\"name\": 5, \"parameters\": [], \"metrics\": []}", 400),
+        (&studies, "{\"name\": \"\", \"parameters\": [], \"metrics\": []}", 422),
+        (&format!("{study}/ask"), "{\"count\": 257}", 422),
+        (&format!("{study}/ask"), "{\"count\": -1}", 400),
+        (&format!("{study}/trials"), "{\"trials\": [{\"parameters\": {\"x\": 0.5, \"z\": 1}}]}", 422),
+        (&format!("{study}/trials"), "{\"trials\": [{\"parameters\": {\"x\": \"0.5\", \"y\": 1}}]}", 422),
+        (&"/v1/studies/nonsense/ask".to_owned(), "{}", 404),
+        (&"/v1/nothing".to_owned(), "{}", 404),
+        (&"/readyz".to_owned(), "{}", 405),
+    ] {
+        let (status, problem) = send(path.clone(), body).await;
+        assert_eq!(status, expected, "{path} {body}: {problem}");
+    }
+    // Every fault at once.
+    let faulty = json!({"name": "b", "metrics": [{"name": "f", "goal": "minimize"}], "parameters": [
+        {"name": "a", "type": "float", "low": 0, "high": 1, "scale": "log"},
+        {"name": "a", "type": "int", "low": 3, "high": 3},
+        {"name": "c", "type": "categorical", "choices": ["one"], "when": {"nobody": ["x"]}},
+    ]});
+    let (status, problem) = send(studies.clone(), &faulty.to_string()).await;
+    let faults = problem["errors"].as_array().unwrap();
+    assert_eq!((status, faults.len()), (422, 5), "{problem}");
+    let many: Vec<Json> =
+        (0..10_000).map(|i| json!({"name": format!("p{i}"), "type": "float", "low": 0, "high": 1})).collect();
+    let many = json!({"name": "b", "metrics": [{"name": "f", "goal": "minimize"}], "parameters": many});
+    assert_eq!(send(studies.clone(), &many.to_string()).await.0, 422);
+    // A client of its own: the refusal closes its connection.
+    let large = reqwest::Client::new().post(format!("{}/v1/studies", server.url));
+    let large = large.header("content-type", "application/json").body(vec![b' '; 20 << 20]).send().await;
+    // The server may close the connection before it has read all of it.
+    assert!(large.map_or(true, |response| response.status() == 413));
+    let text = server.client.post(format!("{}/v1/studies", server.url)).body("{}").send().await.unwrap();
+    assert_eq!(text.status(), 415);
+    let host = server.client.get(format!("{}/v1/studies", server.url)).header("host", "evil.example");
+    assert_eq!(host.send().await.unwrap().status(), 421);
+    let (_, after) = server.get(&study).await;
+    assert_eq!(before, after);
+    assert_eq!(server.get("/v1/studies").await.1["studies"].as_array().map(Vec::len), Some(1));
+}
+
+async fn a_key_is_answered_once(server: Server) {
+    let study = server.study(plane("a", "space_filling")).await;
+    let ask = |key: &str, body: Json| {
+        let request = server.client.post(format!("{}{study}/ask", server.url));
+        let request = request.header("idempotency-key", key).json(&body);
+        async move {
+            let response = request.send().await.unwrap();
+            let replayed = response.headers().contains_key("idempotency-replayed");
+            (response.status().as_u16(), replayed, response.text().await.unwrap())
+        }
+    };
+    let first = ask("k1", json!({"count": 2})).await;
+    let again = ask("k1", json!({"count": 2})).await;
+    assert_eq!((first.0, first.1, again.0, again.1), (200, false, 200, true));
+    assert_eq!(first.2, again.2);
+    assert_eq!(ask("k1", json!({"count": 3})).await.0, 422);
+    // A refusal is an answer too.
+    let refused = ask("k2", json!({"count": 0})).await;
+    let again = ask("k2", json!({"count": 0})).await;
+    assert_eq!((refused.0, again.0, again.1), (422, 422, true));
+    // Many at once with one key: one is done, the others see its answer or are asked to come back.
+    let many = futures_util::future::join_all((0..8).map(|_| ask("k3", json!({})))).await;
+    assert!(many.iter().all(|(status, _, _)| matches!(status, 200 | 409)), "{many:?}");
+    assert_eq!(server.get(&study).await.1["trial_counts"]["running"], 3);
+}
+
+async fn leases_end_and_are_taken_up_again(server: Server) {
+    let mut definition = plane("a", "space_filling");
+    definition["retry_expired"] = json!(true);
+    let study = server.study(definition).await;
+    let (_, asked) = server.post(&format!("{study}/ask"), json!({"lease_seconds": 1, "worker": "w"})).await;
+    let token = asked["trials"][0]["lease_token"].clone();
+    let beat = format!("{study}/trials/0/heartbeat");
+    let (status, answer) = server.post(&beat, json!({"lease_token": token})).await;
+    assert_eq!((status, &answer["should_stop"]), (200, &json!(false)), "{answer}");
+    let sticky = json!({"worker": "w", "sticky": true});
+    let (_, same) = server.post(&format!("{study}/ask"), sticky).await;
+    assert_eq!(same["trials"][0]["number"], 0);
+    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+    assert_eq!(server.get(&format!("{study}/trials/0")).await.1["state"], "expired");
+    assert_eq!(server.post(&beat, json!({})).await.0, 200, "its holder is still there");
+    assert_eq!(server.get(&format!("{study}/trials/0")).await.1["state"], "running");
+    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+    let (_, retried) = server.post(&format!("{study}/ask"), json!({"worker": "v"})).await;
+    let retry = &retried["trials"][0];
+    assert_eq!((&retry["number"], &retry["retry_of"]), (&json!(1), &json!(0)), "{retried}");
+    assert_eq!(retry["parameters"], asked["trials"][0]["parameters"]);
+    assert_eq!(server.post(&beat, json!({})).await.0, 409);
+    server.post(&format!("{study}/trials/1/tell"), json!({"metrics": {"loss": 1}})).await;
+    let (status, late) =
+        server.post(&format!("{study}/trials/0/tell"), json!({"metrics": {"loss": 2}})).await;
+    assert_eq!((status, &late["superseded"]), (200, &json!(true)), "{late}");
+}
+
+async fn budgets_and_states_end_asks(server: Server) {
+    let mut definition = plane("a", "space_filling");
+    definition["budget"] = json!({"trials": 3});
+    let study = server.study(definition).await;
+    let ask = format!("{study}/ask");
+    let (_, asked) = server.post(&ask, json!({"count": 5})).await;
+    assert_eq!(asked["trials"].as_array().map(Vec::len), Some(3));
+    let (status, spent) = server.post(&ask, json!({})).await;
+    assert_eq!((status, spent["type"].as_str()), (409, Some("urn:tellus:problem:budget-spent")));
+    server.post(&format!("{study}/trials/1/tell"), json!({"abandoned": "x"})).await;
+    assert_eq!(server.post(&ask, json!({})).await.0, 200, "an abandoned trial spends nothing");
+    server.patch(&study, json!({"state": "completed"})).await;
+    let (status, closed) = server.post(&ask, json!({})).await;
+    assert_eq!((status, closed["type"].as_str()), (409, Some("urn:tellus:problem:study-not-active")));
+    let (status, _) = server.post(&format!("{study}/trials/0/tell"), json!({"metrics": {"loss": 1}})).await;
+    assert_eq!(status, 200, "tells are accepted in every state");
+    let finite = json!({"name": "f", "metrics": [{"name": "f", "goal": "minimize"}],
+        "parameters": [{"name": "a", "type": "int", "low": 1, "high": 3}]});
+    let study = server.study(finite).await;
+    let (_, all) = server.post(&format!("{study}/ask"), json!({"count": 9})).await;
+    assert_eq!(all["trials"].as_array().map(Vec::len), Some(3));
+    let (status, exhausted) = server.post(&format!("{study}/ask"), json!({})).await;
+    assert_eq!((status, exhausted["type"].as_str()), (409, Some("urn:tellus:problem:space-exhausted")));
+}
+
+async fn the_best_is_feasible(server: Server) {
+    let mut definition = plane("a", "auto");
+    definition["metrics"] = json!([
+        {"name": "gain", "goal": "maximize"}, {"name": "heat", "goal": "constrain", "upper": 1.0},
+    ]);
+    let study = server.study(definition).await;
+    let (status, nothing) = server.get(&format!("{study}/best")).await;
+    assert_eq!((status, &nothing["trials"], &nothing["recommended"]), (200, &json!([]), &Json::Null));
+    assert!(nothing["reason"].is_string());
+    let trials = json!({"trials": [
+        {"parameters": {"x": 0.1, "y": 1.0}, "metrics": {"gain": 1.0, "heat": 0.5}},
+        {"parameters": {"x": 0.9, "y": 1.0}, "metrics": {"gain": 9.0, "heat": 1.5}},
+        {"parameters": {"x": 0.5, "y": 1.0}, "metrics": {"gain": 3.0, "heat": 0.9}},
+        {"parameters": {"x": 0.6, "y": 1.0}, "metrics": {"gain": 4.0}},
+    ]});
+    server.post(&format!("{study}/trials"), trials).await;
+    let (_, best) = server.get(&format!("{study}/best")).await;
+    assert_eq!(best["trials"][0]["number"], 2, "{best}");
+    assert!(best["recommended"]["predicted"]["gain"]["sd"].as_f64().unwrap() > 0.0);
+}
+
+async fn eight_workers_get_different_points(server: Server) {
+    let study = server.study(plane("a", "auto")).await;
+    let work = (0..8).map(|worker| {
+        let (server, study) = (&server, &study);
+        async move {
+            let mut points = Vec::new();
+            for _ in 0..6 {
+                let body = json!({"worker": format!("w{worker}")});
+                let (status, asked) = server.post(&format!("{study}/ask"), body).await;
+                assert_eq!(status, 200, "{asked}");
+                let trial = &asked["trials"][0];
+                let loss = trial["parameters"]["x"].as_f64().unwrap().powi(2);
+                let tell = format!("{study}/trials/{}/tell", trial["number"]);
+                let (status, told) = server.post(&tell, json!({"metrics": {"loss": loss}})).await;
+                assert_eq!(status, 200, "{told}");
+                points.push(trial["parameters"].to_string());
+            }
+            points
+        }
+    });
+    let mut points: Vec<String> = futures_util::future::join_all(work).await.concat();
+    points.sort();
+    points.dedup();
+    assert_eq!(points.len(), 48);
+}
+
+async fn events_tell_every_change(server: Server) {
+    let study = server.study(plane("a", "space_filling")).await;
+    server.post(&format!("{study}/ask"), json!({"count": 2})).await;
+    server.post(&format!("{study}/trials/1/tell"), json!({"metrics": {"loss": 1}})).await;
+    let request = server.client.get(format!("{}{study}/events?after=1", server.url));
+    let page: Json = request.header("accept", "application/json").send().await.unwrap().json().await.unwrap();
+    let kinds: Vec<&str> =
+        page["events"].as_array().unwrap().iter().map(|e| e["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["trial_created", "trial_created", "trial_told"]);
+    assert_eq!(page["next_after"], 4);
+    // The stream resumes behind the last event seen, and goes on with what comes.
+    let request = server.client.get(format!("{}{study}/events", server.url)).header("last-event-id", "3");
+    let mut stream = request.send().await.unwrap();
+    let mut seen = String::new();
+    let mut told = false;
+    while !(seen.contains("id: 4\n") && seen.contains("id: 5\n")) {
+        let chunk = tokio::time::timeout(std::time::Duration::from_secs(10), stream.chunk()).await;
+        seen.push_str(std::str::from_utf8(&chunk.unwrap().unwrap().unwrap()).unwrap());
+        if !told {
+            server.post(&format!("{study}/trials/0/tell"), json!({"stopped": true})).await;
+            told = true;
+        }
+    }
+    assert!(!seen.contains("id: 3\n"), "{seen}");
+}
+
+async fn studies_and_trials_are_listed_in_pages(server: Server) {
+    for name in ["one", "two", "three"] {
+        server.study(plane(name, "space_filling")).await;
+    }
+    let (_, first) = server.get("/v1/studies?limit=2").await;
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let (_, rest) = server.get(&format!("/v1/studies?limit=2&cursor={cursor}")).await;
+    assert_eq!((&first["studies"][0]["name"], &rest["studies"][0]["name"]), (&json!("one"), &json!("three")));
+    assert_eq!(rest["next_cursor"], Json::Null);
+    let (_, found) = server.get("/v1/studies?search=HRE").await;
+    assert_eq!(found["studies"].as_array().map(Vec::len), Some(1));
+    let study = format!("/v1/studies/{}", found["studies"][0]["id"].as_str().unwrap());
+    server.post(&format!("{study}/ask"), json!({"count": 5})).await;
+    let (_, page) = server.get(&format!("{study}/trials?limit=2&order=desc")).await;
+    assert_eq!((&page["trials"][0]["number"], &page["next_cursor"]), (&json!(4), &json!("3")));
+    let (_, page) = server.get(&format!("{study}/trials?state=completed")).await;
+    assert_eq!(page["trials"], json!([]));
+    assert_eq!(server.get("/v1/studies?limit=0").await.0, 422);
+    assert_eq!(server.get("/v1/studies?colour=red").await.0, 400);
+}
