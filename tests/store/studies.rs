@@ -105,6 +105,7 @@ pub(crate) async fn lists_are_filtered(database: &Database) {
     assert_eq!(names(searching("0%")).await, ["Ärger 100%"]);
     assert_eq!(names(searching("_")).await, ["ärger_2"]);
     assert_eq!(names(searching("!")).await, [""; 0]);
+    assert_eq!(names(searching("\0")).await, [""; 0]);
     let project = StudyFilter { project: Some("y".into()), ..StudyFilter::default() };
     assert_eq!(names(project).await, ["Other"]);
     let name = StudyFilter { name: Some("Other".into()), ..StudyFilter::default() };
