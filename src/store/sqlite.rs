@@ -26,10 +26,10 @@ const LOCK_WAIT: Duration = Duration::from_secs(10);
 /// How many snapshots may be read at once.
 const READERS: u32 = 4;
 
-/// The present time.
+/// The present time, in the form in which times are stored.
 macro_rules! clock {
     () => {
-        "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
+        "strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"
     };
 }
 

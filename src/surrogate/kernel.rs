@@ -109,7 +109,8 @@ impl Matern52 {
     #[inline]
     pub fn value_and_slope(&self, r2: f64) -> (f64, f64) {
         let z = SQRT_5 * r2.sqrt();
-        let decay = self.variance * (-z).exp();
+        // libm's: the C library's stalls after wide vector code, and may differ between machines.
+        let decay = self.variance * libm::exp(-z);
         ((1.0 + z + z * z / 3.0) * decay, 5.0 / 3.0 * (1.0 + z) * decay)
     }
 

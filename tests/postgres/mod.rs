@@ -6,11 +6,14 @@
 //! input, which comes when the test program ends, however it ends; the shell then stops the server and removes the
 //! directory.
 
+// What a test cannot do without may fail it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::env;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -35,7 +38,7 @@ pub(crate) async fn schema() -> Schema {
 
 impl Drop for Schema {
     fn drop(&mut self) {
-        if self.server.lifeline.is_some() {
+        if self.server.keeper.is_some() {
             // It goes with its server.
             return;
         }
@@ -54,8 +57,8 @@ static SERVER: OnceLock<Server> = OnceLock::new();
 
 struct Server {
     url: String,
-    /// Standard input of the shell that keeps the private server; it closes when this program ends.
-    lifeline: Option<ChildStdin>,
+    /// The shell that keeps the private server; its standard input closes when this program ends.
+    keeper: Option<Child>,
 }
 
 /// Makes a cluster in the directory $2 with the binaries in $1, starts it, says so, and waits for the end of its
@@ -88,7 +91,7 @@ stop
 impl Server {
     fn find_or_start() -> Self {
         match env::var("TEST_DATABASE_URL") {
-            Ok(url) if !url.is_empty() => Self { url, lifeline: None },
+            Ok(url) if !url.is_empty() => Self { url, keeper: None },
             _ => Self::start(),
         }
     }
@@ -119,7 +122,7 @@ impl Server {
             panic!("Postgres did not start: {log}");
         }
         let url = format!("postgres://postgres@localhost/postgres?host={}", directory.display());
-        Self { url, lifeline: keeper.stdin.take() }
+        Self { url, keeper: Some(keeper) }
     }
 
     async fn execute(&self, statement: String) {

@@ -1,17 +1,16 @@
 //! Events: one for each change, in order, and a sign where some are gone.
 
-use std::sync::Arc;
-
-use tellus::store::{Assignment, Store, StudyChange, Tell, TrialChange};
+use tellus::store::{Assignment, StudyChange, Tell, TrialChange};
 use tellus::study::{EventKind, StudyState};
 
-use crate::given;
+use crate::given::{self, Database};
 
-pub(crate) async fn every_change_is_an_event_in_order(store: Arc<dyn Store>) {
-    let study = given::study(&store).await;
+pub(crate) async fn every_change_is_an_event_in_order(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
     store.attach(study, vec![given::attached(7, None)], None).await.unwrap();
-    given::hand_out_ask(&store, study, given::ask("ada", None, vec![Assignment::Queued(0)])).await;
-    let expired = given::expired(&store, study, 1).await;
+    given::hand_out_ask(store, study, given::ask("ada", None, vec![Assignment::Queued(0)])).await;
+    let expired = given::expired(store, study, 1).await;
     store.heartbeat(study, expired.number, None).await.unwrap();
     store.tell(study, 1, given::tell(given::completed(0.5)), None).await.unwrap();
     let amended = Tell { amend: true, ..given::tell(given::failed("diverged")) };
@@ -45,20 +44,13 @@ pub(crate) async fn every_change_is_an_event_in_order(store: Arc<dyn Store>) {
     assert_eq!(page.events[9].data["state"], "completed");
 }
 
-pub(crate) async fn a_page_starts_after_the_place_asked_for(store: Arc<dyn Store>) {
-    let study = given::study(&store).await;
-    given::hand_out(&store, study, (0..5).map(given::proposal).collect()).await;
+pub(crate) async fn a_page_starts_after_the_place_asked_for(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
+    given::hand_out(store, study, (0..5).map(given::proposal).collect()).await;
     let page = store.events(study, 2, 3).await.unwrap();
     let revisions: Vec<u64> = page.events.iter().map(|event| event.revision).collect();
     assert_eq!((revisions, page.revision, page.reset), (vec![3, 4, 5], 6, false));
     let page = store.events(study, 6, 3).await.unwrap();
     assert!(page.events.is_empty() && !page.reset);
-}
-
-pub(crate) async fn young_events_are_not_pruned(store: Arc<dyn Store>) {
-    let study = given::study(&store).await;
-    given::hand_out(&store, study, (0..5).map(given::proposal).collect()).await;
-    store.prune().await.unwrap();
-    let page = store.events(study, 0, 10).await.unwrap();
-    assert_eq!((page.events.len(), page.reset), (6, false));
 }

@@ -4,34 +4,70 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
+use sqlx::{Connection, PgConnection, SqliteConnection};
 use tellus::space::PointKey;
 use tellus::store::{
     self, Answer, AskPlan, Assignment, AttachedTrial, Created, HandOut, IdempotencyKey, NewStudy, NewTrial,
     Page, Store, Tell,
 };
 use tellus::study::{Definition, Observation, Outcome, StudyId, StudyRecord, Trial};
+use tempfile::TempDir;
 
 use crate::postgres;
 
 /// A fresh database; it is gone when this is dropped.
 pub(crate) struct Database {
     pub(crate) store: Arc<dyn Store>,
-    _kept: Box<dyn std::any::Any>,
+    place: Place,
+}
+
+enum Place {
+    Sqlite(TempDir),
+    Postgres(postgres::Schema),
 }
 
 pub(crate) async fn sqlite() -> Database {
     let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("data/tellus.sqlite");
-    let store = store::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+    let store = store::connect(&sqlite_url(&directory)).await.unwrap();
     store.migrate().await.unwrap();
-    Database { store, _kept: Box::new(directory) }
+    Database { store, place: Place::Sqlite(directory) }
 }
 
 pub(crate) async fn postgres() -> Database {
     let schema = postgres::schema().await;
     let store = store::connect(&schema.url).await.unwrap();
     store.migrate().await.unwrap();
-    Database { store, _kept: Box::new(schema) }
+    Database { store, place: Place::Postgres(schema) }
+}
+
+/// A file in a directory that is not there yet.
+fn sqlite_url(directory: &TempDir) -> String {
+    format!("sqlite://{}", directory.path().join("data/tellus.sqlite").display())
+}
+
+impl Database {
+    /// Another store on the same database, as a second server has it.
+    pub(crate) async fn second_store(&self) -> Arc<dyn Store> {
+        let url = match &self.place {
+            Place::Sqlite(directory) => sqlite_url(directory),
+            Place::Postgres(schema) => schema.url.clone(),
+        };
+        store::connect(&url).await.unwrap()
+    }
+
+    /// Changes rows behind the store's back.
+    pub(crate) async fn execute(&self, sql: &'static str) {
+        match &self.place {
+            Place::Sqlite(directory) => {
+                let mut connection = SqliteConnection::connect(&sqlite_url(directory)).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            }
+            Place::Postgres(schema) => {
+                let mut connection = PgConnection::connect(&schema.url).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            }
+        }
+    }
 }
 
 /// The definition of a small study, with `changes` in place of what it says otherwise.

@@ -1,14 +1,13 @@
 //! Idempotency keys: answers are kept with what was done, or nothing is done.
 
-use std::sync::Arc;
-
 use serde_json::json;
-use tellus::store::{AskPlan, Assignment, HandOut, Keyed, Store, StoreError};
+use tellus::store::{AskPlan, Assignment, HandOut, Keyed, StoreError};
 use tellus::study::Trial;
 
-use crate::given;
+use crate::given::{self, Database};
 
-pub(crate) async fn the_answer_is_kept_with_what_was_done(store: Arc<dyn Store>) {
+pub(crate) async fn the_answer_is_kept_with_what_was_done(database: &Database) {
+    let store = &database.store;
     let key = given::key("create");
     assert!(store.kept_answer(&key).await.unwrap().is_none());
     let made = |created: &tellus::store::Created| given::answer(&created.study.id.to_string());
@@ -22,7 +21,7 @@ pub(crate) async fn the_answer_is_kept_with_what_was_done(store: Arc<dyn Store>)
     let assignments = vec![Assignment::New(given::proposal(0)), Assignment::New(given::proposal(1))];
     let keyed = Some(Keyed { key: &key, answer: &numbers });
     let asked = AskPlan { assignments, worker: None, lease_seconds: None, keyed };
-    given::hand_out_ask(&store, created.study.id, asked).await;
+    given::hand_out_ask(store, created.study.id, asked).await;
     assert_eq!(store.kept_answer(&key).await.unwrap().unwrap().answer, given::answer("2 trials"));
 
     // A tell that changes nothing is answered too.
@@ -34,8 +33,9 @@ pub(crate) async fn the_answer_is_kept_with_what_was_done(store: Arc<dyn Store>)
     assert_eq!(store.kept_answer(&key).await.unwrap().unwrap().answer, given::answer("completed"));
 }
 
-pub(crate) async fn a_key_that_was_used_undoes_the_rest(store: Arc<dyn Store>) {
-    let study = given::study(&store).await;
+pub(crate) async fn a_key_that_was_used_undoes_the_rest(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
     let key = given::key("used");
     store.keep_answer(&key, &given::answer("first")).await.unwrap();
     let before = store.study(study).await.unwrap();
@@ -55,7 +55,8 @@ pub(crate) async fn a_key_that_was_used_undoes_the_rest(store: Arc<dyn Store>) {
     assert_eq!(store.kept_answer(&key).await.unwrap().unwrap().answer, given::answer("first"));
 }
 
-pub(crate) async fn refusals_are_kept_and_the_first_answer_stays(store: Arc<dyn Store>) {
+pub(crate) async fn refusals_are_kept_and_the_first_answer_stays(database: &Database) {
+    let store = &database.store;
     let key = given::key("refused");
     store.keep_answer(&key, &given::answer("first")).await.unwrap();
     store.keep_answer(&key, &given::answer("second")).await.unwrap();

@@ -1,19 +1,19 @@
 //! Leases: they end by the database's clock, heartbeats extend them, and an ended one frees the point.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use tellus::store::{Assignment, HandOut, Store, StoreError, StudyChange};
+use tellus::store::{Assignment, HandOut, StoreError, StudyChange};
 use tellus::study::{Refusal, StudyState, TrialState};
 
-use crate::given;
+use crate::given::{self, Database};
 
-pub(crate) async fn a_lease_that_ended_expires_its_trial(store: Arc<dyn Store>) {
-    let study = given::study(&store).await;
-    given::hand_out(&store, study, vec![given::proposal(9)]).await;
+pub(crate) async fn a_lease_that_ended_expires_its_trial(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
+    given::hand_out(store, study, vec![given::proposal(9)]).await;
     let asked = given::ask("ada", Some(1), vec![Assignment::New(given::proposal(0))]);
-    given::hand_out_ask(&store, study, asked).await;
+    given::hand_out_ask(store, study, asked).await;
     assert!(store.expire_leases(None).await.unwrap().is_empty());
     tokio::time::sleep(Duration::from_millis(1100)).await;
     assert_eq!(store.expire_leases(None).await.unwrap(), [study]);
@@ -29,10 +29,11 @@ pub(crate) async fn a_lease_that_ended_expires_its_trial(store: Arc<dyn Store>) 
     assert_eq!(states[1].revision, record.revision);
 }
 
-pub(crate) async fn a_heartbeat_extends_a_lease(store: Arc<dyn Store>) {
-    let study = given::study(&store).await;
+pub(crate) async fn a_heartbeat_extends_a_lease(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
     let asked = given::ask("ada", Some(2), vec![Assignment::New(given::proposal(0))]);
-    let trial = given::hand_out_ask(&store, study, asked).await.remove(0);
+    let trial = given::hand_out_ask(store, study, asked).await.remove(0);
     tokio::time::sleep(Duration::from_millis(1200)).await;
     assert_eq!(store.heartbeat(study, 0, trial.lease_token).await.unwrap(), StudyState::Active);
     tokio::time::sleep(Duration::from_millis(1200)).await;
@@ -48,9 +49,10 @@ pub(crate) async fn a_heartbeat_extends_a_lease(store: Arc<dyn Store>) {
     assert!(matches!(refused, StoreError::Refused(Refusal::NotRunning)));
 }
 
-pub(crate) async fn a_heartbeat_revives_an_expired_trial(store: Arc<dyn Store>) {
-    let study = given::study(&store).await;
-    let expired = given::expired(&store, study, 0).await;
+pub(crate) async fn a_heartbeat_revives_an_expired_trial(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
+    let expired = given::expired(store, study, 0).await;
     assert_eq!(expired.state, TrialState::Expired);
     store.heartbeat(study, 0, expired.lease_token).await.unwrap();
     let revived = store.trial(study, 0).await.unwrap();
@@ -60,10 +62,11 @@ pub(crate) async fn a_heartbeat_revives_an_expired_trial(store: Arc<dyn Store>) 
     assert_eq!((record.spent_trials, record.counts.of(TrialState::Running)), (1, 1));
 }
 
-pub(crate) async fn a_point_that_was_handed_out_again_stays_with_its_new_holder(store: Arc<dyn Store>) {
-    let study = given::study_with(&store, json!({"retry_expired": true})).await.id;
-    let expired = given::expired(&store, study, 0).await;
-    let retried = given::hand_out(&store, study, vec![given::retry(&expired)]).await.remove(0);
+pub(crate) async fn a_point_that_was_handed_out_again_stays_with_its_new_holder(database: &Database) {
+    let store = &database.store;
+    let study = given::study_with(store, json!({"retry_expired": true})).await.id;
+    let expired = given::expired(store, study, 0).await;
+    let retried = given::hand_out(store, study, vec![given::retry(&expired)]).await.remove(0);
     assert_eq!((retried.number, retried.retry_of, retried.key), (1, Some(0), expired.key));
     assert_eq!(store.trial(study, 1).await.unwrap(), retried);
     let refused = store.heartbeat(study, 0, expired.lease_token).await.unwrap_err();
@@ -76,13 +79,14 @@ pub(crate) async fn a_point_that_was_handed_out_again_stays_with_its_new_holder(
     }
 }
 
-pub(crate) async fn a_late_tell_counts_unless_the_retry_was_told_first(store: Arc<dyn Store>) {
-    let study = given::study_with(&store, json!({"retry_expired": true})).await.id;
+pub(crate) async fn a_late_tell_counts_unless_the_retry_was_told_first(database: &Database) {
+    let store = &database.store;
+    let study = given::study_with(store, json!({"retry_expired": true})).await.id;
     let told = || given::tell(given::completed(0.1));
-    let early = given::expired(&store, study, 0).await;
-    let late = given::expired(&store, study, 1).await;
+    let early = given::expired(store, study, 0).await;
+    let late = given::expired(store, study, 1).await;
     let retries = vec![given::retry(&early), given::retry(&late)];
-    let retries = given::hand_out(&store, study, retries).await;
+    let retries = given::hand_out(store, study, retries).await;
 
     let first = store.tell(study, early.number, told(), None).await.unwrap();
     assert!(!first.superseded && first.counts());
@@ -96,11 +100,12 @@ pub(crate) async fn a_late_tell_counts_unless_the_retry_was_told_first(store: Ar
     assert_eq!(store.study(study).await.unwrap().spent_trials, 4);
 }
 
-pub(crate) async fn an_abandoned_point_is_retried_once(store: Arc<dyn Store>) {
-    let study = given::study(&store).await;
-    given::hand_out(&store, study, vec![given::proposal(0)]).await;
+pub(crate) async fn an_abandoned_point_is_retried_once(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
+    given::hand_out(store, study, vec![given::proposal(0)]).await;
     let original = store.tell(study, 0, given::tell(given::abandoned("spot")), None).await.unwrap();
-    let retried = given::hand_out(&store, study, vec![given::retry(&original)]).await.remove(0);
+    let retried = given::hand_out(store, study, vec![given::retry(&original)]).await.remove(0);
     let refused = store
         .hand_out(
             study,
@@ -114,7 +119,7 @@ pub(crate) async fn an_abandoned_point_is_retried_once(store: Arc<dyn Store>) {
     // A chain of retries: the point again, of the retry.
     let abandoned = store.tell(study, 1, given::tell(given::abandoned("spot")), None).await.unwrap();
     assert_eq!(abandoned.key, retried.key);
-    given::hand_out(&store, study, vec![given::retry(&abandoned)]).await;
+    given::hand_out(store, study, vec![given::retry(&abandoned)]).await;
     store.tell(study, 2, given::tell(given::completed(0.1)), None).await.unwrap();
     // What was abandoned and is amended now comes after the retry of its retry.
     let amended = tellus::store::Tell { amend: true, ..given::tell(given::completed(0.2)) };

@@ -14,8 +14,9 @@ mod leases;
 mod studies;
 mod tells;
 mod trials;
+mod upkeep;
 
-/// Runs tests that are functions of a store on both databases. A test that is not listed is dead code, which the
+/// Runs tests that are functions of a database on both databases. A test that is not listed is dead code, which the
 /// compiler reports.
 macro_rules! on_both {
     ($($module:ident { $($test:ident),+ $(,)? })+) => {
@@ -24,7 +25,7 @@ macro_rules! on_both {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
                     let database = crate::given::sqlite().await;
-                    crate::$module::$test(database.store.clone()).await;
+                    crate::$module::$test(&database).await;
                 }
             )+})+
         }
@@ -33,7 +34,7 @@ macro_rules! on_both {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
                     let database = crate::given::postgres().await;
-                    crate::$module::$test(database.store.clone()).await;
+                    crate::$module::$test(&database).await;
                 }
             )+})+
         }
@@ -95,6 +96,11 @@ on_both! {
     events {
         every_change_is_an_event_in_order,
         a_page_starts_after_the_place_asked_for,
-        young_events_are_not_pruned,
+    }
+    upkeep {
+        old_events_and_answers_are_pruned,
+        a_newer_schema_is_left_alone,
+        two_servers_work_on_one_database,
+        what_cannot_be_read_is_said,
     }
 }

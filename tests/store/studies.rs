@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tellus::store::{Cursor, Page, Store, StoreError, StudyChange, StudyFilter};
+use tellus::store::{Cursor, Page, StoreError, StudyChange, StudyFilter};
 use tellus::study::{BudgetDraft, StudyId, StudyState};
 use uuid::Uuid;
 
-use crate::given;
+use crate::given::{self, Database};
 
-pub(crate) async fn creating_the_same_again_returns_the_same(store: Arc<dyn Store>) {
+pub(crate) async fn creating_the_same_again_returns_the_same(database: &Database) {
+    let store = &database.store;
     let first = store.create_study(given::new_study("a", json!({})), None).await.unwrap();
     let again = store.create_study(given::new_study("a", json!({})), None).await.unwrap();
     assert!(first.is_new && !again.is_new);
@@ -20,7 +21,8 @@ pub(crate) async fn creating_the_same_again_returns_the_same(store: Arc<dyn Stor
     assert!(elsewhere.is_new);
 }
 
-pub(crate) async fn another_definition_of_a_name_is_refused(store: Arc<dyn Store>) {
+pub(crate) async fn another_definition_of_a_name_is_refused(database: &Database) {
+    let store = &database.store;
     let first = store.create_study(given::new_study("a", json!({})), None).await.unwrap();
     for change in [json!({"seed": 42}), json!({"budget": {"trials": 3}}), json!({"retry_expired": true})] {
         let refused = store.create_study(given::new_study("a", change), None).await.unwrap_err();
@@ -28,9 +30,10 @@ pub(crate) async fn another_definition_of_a_name_is_refused(store: Arc<dyn Store
     }
 }
 
-pub(crate) async fn creators_at_the_same_time_make_one_study(store: Arc<dyn Store>) {
+pub(crate) async fn creators_at_the_same_time_make_one_study(database: &Database) {
+    let store = &database.store;
     let creators = (0..8).map(|_| {
-        let store = Arc::clone(&store);
+        let store = Arc::clone(store);
         tokio::spawn(async move { store.create_study(given::new_study("a", json!({})), None).await.unwrap() })
     });
     let created = futures_util::future::join_all(creators).await;
@@ -39,7 +42,8 @@ pub(crate) async fn creators_at_the_same_time_make_one_study(store: Arc<dyn Stor
     assert!(created.iter().all(|one| one.study.id == created[0].study.id));
 }
 
-pub(crate) async fn a_study_is_read_as_it_was_created(store: Arc<dyn Store>) {
+pub(crate) async fn a_study_is_read_as_it_was_created(database: &Database) {
+    let store = &database.store;
     let changes = json!({
         "parameters": [
             {"name": "zeta", "type": "float", "low": 1.1e-7, "high": 12345.678901234567, "scale": "log"},
@@ -50,7 +54,7 @@ pub(crate) async fn a_study_is_read_as_it_was_created(store: Arc<dyn Store>) {
         "default_lease_seconds": null,
         "seed": 9_007_199_254_740_991_u64,
     });
-    let created = given::study_with(&store, changes).await;
+    let created = given::study_with(store, changes).await;
     let read = store.study(created.id).await.unwrap();
     let page = store.studies(&StudyFilter::default(), &given::first(10)).await.unwrap();
     for study in [read, page[0].clone()] {
@@ -64,7 +68,8 @@ pub(crate) async fn a_study_is_read_as_it_was_created(store: Arc<dyn Store>) {
     }
 }
 
-pub(crate) async fn lists_are_paged_in_the_order_of_creation(store: Arc<dyn Store>) {
+pub(crate) async fn lists_are_paged_in_the_order_of_creation(database: &Database) {
+    let store = &database.store;
     let mut ids: Vec<StudyId> = Vec::new();
     for name in ["e", "a", "d", "c", "b"] {
         ids.push(store.create_study(given::new_study(name, json!({})), None).await.unwrap().study.id);
@@ -86,7 +91,8 @@ pub(crate) async fn lists_are_paged_in_the_order_of_creation(store: Arc<dyn Stor
     }
 }
 
-pub(crate) async fn lists_are_filtered(store: Arc<dyn Store>) {
+pub(crate) async fn lists_are_filtered(database: &Database) {
+    let store = &database.store;
     for (name, project) in [("Ärger 100%", "x"), ("ärger_2", "x"), ("Other", "y")] {
         store.create_study(given::new_study(name, json!({"project": project})), None).await.unwrap();
     }
@@ -99,6 +105,7 @@ pub(crate) async fn lists_are_filtered(store: Arc<dyn Store>) {
     assert_eq!(names(searching("0%")).await, ["Ärger 100%"]);
     assert_eq!(names(searching("_")).await, ["ärger_2"]);
     assert_eq!(names(searching("!")).await, [""; 0]);
+    assert_eq!(names(searching("\0")).await, [""; 0]);
     let project = StudyFilter { project: Some("y".into()), ..StudyFilter::default() };
     assert_eq!(names(project).await, ["Other"]);
     let name = StudyFilter { name: Some("Other".into()), ..StudyFilter::default() };
@@ -107,8 +114,9 @@ pub(crate) async fn lists_are_filtered(store: Arc<dyn Store>) {
     assert_eq!(names(state).await, [""; 0]);
 }
 
-pub(crate) async fn settings_change_and_the_definition_stays(store: Arc<dyn Store>) {
-    let created = given::study_with(&store, json!({})).await;
+pub(crate) async fn settings_change_and_the_definition_stays(database: &Database) {
+    let store = &database.store;
+    let created = given::study_with(store, json!({})).await;
     let change = StudyChange {
         state: Some(StudyState::Paused),
         metadata: Some(given::object(json!({"note": "naïve \"quotes\""}))),
@@ -129,21 +137,23 @@ pub(crate) async fn settings_change_and_the_definition_stays(store: Arc<dyn Stor
     assert!(!store.create_study(given::new_study("study", json!({})), None).await.unwrap().is_new);
 }
 
-pub(crate) async fn deleting_removes_all_that_belongs_to_it(store: Arc<dyn Store>) {
-    let study = given::study(&store).await;
-    given::hand_out(&store, study, vec![given::proposal(0)]).await;
+pub(crate) async fn deleting_removes_all_that_belongs_to_it(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
+    given::hand_out(store, study, vec![given::proposal(0)]).await;
     store.delete_study(study).await.unwrap();
     assert!(matches!(store.delete_study(study).await, Err(StoreError::NoStudy(_))));
     assert!(matches!(store.study(study).await, Err(StoreError::NoStudy(_))));
     assert!(matches!(store.trial(study, 0).await, Err(StoreError::NoStudy(_))));
     assert!(matches!(store.events(study, 0, 10).await, Err(StoreError::NoStudy(_))));
-    let again = given::study(&store).await;
+    let again = given::study(store).await;
     assert!(matches!(store.trial(again, 0).await, Err(StoreError::NoTrial(0))));
     assert_eq!(store.events(again, 0, 10).await.unwrap().events.len(), 1);
 }
 
-pub(crate) async fn migrating_again_changes_nothing(store: Arc<dyn Store>) {
-    let study = given::study(&store).await;
+pub(crate) async fn migrating_again_changes_nothing(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
     store.migrate().await.unwrap();
     store.ready().await.unwrap();
     assert_eq!(store.study(study).await.unwrap().revision, 1);

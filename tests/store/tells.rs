@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use tellus::store::{Store, StoreError, Tell};
+use tellus::store::{StoreError, Tell};
 use tellus::study::{Outcome, Refusal, TrialState};
 use uuid::Uuid;
 
-use crate::given;
+use crate::given::{self, Database};
 
-pub(crate) async fn a_tell_ends_a_trial(store: Arc<dyn Store>) {
-    let study = given::study(&store).await;
-    given::hand_out(&store, study, (0..4).map(given::proposal).collect()).await;
+pub(crate) async fn a_tell_ends_a_trial(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
+    given::hand_out(store, study, (0..4).map(given::proposal).collect()).await;
     let outcomes = [
         given::completed(-1.234_567_890_123_456_7e-17),
         given::failed("out of \"memory\""),
@@ -30,9 +31,10 @@ pub(crate) async fn a_tell_ends_a_trial(store: Arc<dyn Store>) {
     assert_eq!((record.spent_trials, record.counts.total()), (3, 4));
 }
 
-pub(crate) async fn telling_the_same_again_changes_nothing(store: Arc<dyn Store>) {
-    let study = given::study(&store).await;
-    let trial = given::hand_out(&store, study, vec![given::proposal(0)]).await.remove(0);
+pub(crate) async fn telling_the_same_again_changes_nothing(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
+    let trial = given::hand_out(store, study, vec![given::proposal(0)]).await.remove(0);
     let tell = Tell { lease_token: trial.lease_token, ..given::tell(given::completed(0.5)) };
     let told = store.tell(study, 0, tell.clone(), None).await.unwrap();
     let before = store.study(study).await.unwrap();
@@ -42,9 +44,10 @@ pub(crate) async fn telling_the_same_again_changes_nothing(store: Arc<dyn Store>
     assert_eq!((before.revision, before.updated_at), (after.revision, after.updated_at));
 }
 
-pub(crate) async fn something_else_is_refused_and_an_amendment_replaces(store: Arc<dyn Store>) {
-    let study = given::study(&store).await;
-    given::hand_out(&store, study, vec![given::proposal(0)]).await;
+pub(crate) async fn something_else_is_refused_and_an_amendment_replaces(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
+    given::hand_out(store, study, vec![given::proposal(0)]).await;
     let first = store.tell(study, 0, given::tell(given::completed(0.5)), None).await.unwrap();
     let refused = store.tell(study, 0, given::tell(given::completed(0.6)), None).await.unwrap_err();
     assert!(matches!(refused, StoreError::Refused(Refusal::AlreadyTold)));
@@ -61,9 +64,10 @@ pub(crate) async fn something_else_is_refused_and_an_amendment_replaces(store: A
     assert_eq!((record.spent_trials, record.counts.of(TrialState::Abandoned)), (0, 1));
 }
 
-pub(crate) async fn an_amendment_replaces_the_cost(store: Arc<dyn Store>) {
-    let study = given::study(&store).await;
-    given::hand_out(&store, study, vec![given::proposal(0), given::proposal(1)]).await;
+pub(crate) async fn an_amendment_replaces_the_cost(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
+    given::hand_out(store, study, vec![given::proposal(0), given::proposal(1)]).await;
     for (number, cost, amend, spent) in [(0, 1.5, false, 1.5), (1, 2.0, false, 3.5), (0, 0.25, true, 2.25)] {
         let tell = Tell { cost, amend, ..given::tell(given::completed(cost)) };
         store.tell(study, number, tell, None).await.unwrap();
@@ -71,9 +75,10 @@ pub(crate) async fn an_amendment_replaces_the_cost(store: Arc<dyn Store>) {
     }
 }
 
-pub(crate) async fn only_the_current_lease_token_counts(store: Arc<dyn Store>) {
-    let study = given::study(&store).await;
-    let trial = given::hand_out(&store, study, vec![given::proposal(0)]).await.remove(0);
+pub(crate) async fn only_the_current_lease_token_counts(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
+    let trial = given::hand_out(store, study, vec![given::proposal(0)]).await.remove(0);
     let with = |lease_token| Tell { lease_token, ..given::tell(given::completed(0.5)) };
     let refused = store.tell(study, 0, with(Some(Uuid::new_v4())), None).await.unwrap_err();
     assert!(matches!(refused, StoreError::Refused(Refusal::LeaseLost)));
@@ -83,11 +88,12 @@ pub(crate) async fn only_the_current_lease_token_counts(store: Arc<dyn Store>) {
     store.tell(study, 0, with(trial.lease_token), None).await.unwrap();
 }
 
-pub(crate) async fn tellers_at_the_same_time_are_all_heard(store: Arc<dyn Store>) {
-    let study = given::study(&store).await;
-    given::hand_out(&store, study, (0..64).map(given::proposal).collect()).await;
+pub(crate) async fn tellers_at_the_same_time_are_all_heard(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
+    given::hand_out(store, study, (0..64).map(given::proposal).collect()).await;
     let tellers = (0..8).map(|teller| {
-        let store = Arc::clone(&store);
+        let store = Arc::clone(store);
         tokio::spawn(async move {
             for number in (teller * 8)..(teller * 8 + 8) {
                 let tell = Tell { cost: 1.0, ..given::tell(given::completed(number as f64)) };

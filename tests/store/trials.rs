@@ -1,17 +1,16 @@
 //! Trials: attached, listed, and changed by notes.
 
-use std::sync::Arc;
-
 use chrono::{TimeDelta, Utc};
 use serde_json::json;
-use tellus::store::{AttachedTrial, Cursor, Page, Store, StoreError, TrialChange};
+use tellus::store::{AttachedTrial, Cursor, Page, StoreError, TrialChange};
 use tellus::study::{Measurement, StudyId, TrialState};
 use uuid::Uuid;
 
-use crate::given;
+use crate::given::{self, Database};
 
-pub(crate) async fn attached_trials_are_stored_with_their_outcome(store: Arc<dyn Store>) {
-    let study = given::study(&store).await;
+pub(crate) async fn attached_trials_are_stored_with_their_outcome(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
     let ended_at = Utc::now() - TimeDelta::days(1) + TimeDelta::nanoseconds(123);
     let measurements = vec![Measurement { step: 3, metrics: Default::default() }];
     let elsewhere = AttachedTrial {
@@ -39,9 +38,10 @@ pub(crate) async fn attached_trials_are_stored_with_their_outcome(store: Arc<dyn
     assert_eq!(store.study(study).await.unwrap().spent_trials, 1);
 }
 
-pub(crate) async fn attached_points_become_replicates(store: Arc<dyn Store>) {
-    let study = given::study(&store).await;
-    given::hand_out(&store, study, vec![given::proposal(0)]).await;
+pub(crate) async fn attached_points_become_replicates(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
+    given::hand_out(store, study, vec![given::proposal(0)]).await;
     let told = || Some(given::completed(0.1));
     let points = [0, 1, 0, 1].map(|number| given::attached(number, told()));
     let attached = store.attach(study, points.to_vec(), None).await.unwrap();
@@ -49,8 +49,9 @@ pub(crate) async fn attached_points_become_replicates(store: Arc<dyn Store>) {
     assert_eq!(replicates, [1, 0, 2, 1]);
 }
 
-pub(crate) async fn many_are_attached_at_once(store: Arc<dyn Store>) {
-    let study = given::study(&store).await;
+pub(crate) async fn many_are_attached_at_once(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
     let trials =
         (0..2_500).map(|number| given::attached(number, Some(given::completed(number as f64)))).collect();
     let attached = store.attach(study, trials, None).await.unwrap();
@@ -60,9 +61,10 @@ pub(crate) async fn many_are_attached_at_once(store: Arc<dyn Store>) {
     assert_eq!(store.events(study, 1, 10_000).await.unwrap().events.len(), 2_500);
 }
 
-pub(crate) async fn lists_are_paged_by_number_and_state(store: Arc<dyn Store>) {
-    let study = given::study(&store).await;
-    given::hand_out(&store, study, (0..7).map(given::proposal).collect()).await;
+pub(crate) async fn lists_are_paged_by_number_and_state(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
+    given::hand_out(store, study, (0..7).map(given::proposal).collect()).await;
     for number in [1, 3, 5] {
         store.tell(study, number, given::tell(given::completed(0.1)), None).await.unwrap();
     }
@@ -82,9 +84,10 @@ pub(crate) async fn lists_are_paged_by_number_and_state(store: Arc<dyn Store>) {
     assert_eq!(numbers(told, Some(5), true).await, [3, 1]);
 }
 
-pub(crate) async fn changes_are_those_after_a_revision(store: Arc<dyn Store>) {
-    let study = given::study(&store).await;
-    given::hand_out(&store, study, (0..3).map(given::proposal).collect()).await;
+pub(crate) async fn changes_are_those_after_a_revision(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
+    given::hand_out(store, study, (0..3).map(given::proposal).collect()).await;
     let (record, all) = store.changes_since(study, 0).await.unwrap();
     assert_eq!((record.revision, all.len()), (4, 3));
     let told = store.tell(study, 1, given::tell(given::completed(0.1)), None).await.unwrap();
@@ -93,9 +96,10 @@ pub(crate) async fn changes_are_those_after_a_revision(store: Arc<dyn Store>) {
     assert!(store.changes_since(study, now.revision).await.unwrap().1.is_empty());
 }
 
-pub(crate) async fn notes_tags_and_metadata_change(store: Arc<dyn Store>) {
-    let study = given::study(&store).await;
-    given::hand_out(&store, study, vec![given::proposal(0)]).await;
+pub(crate) async fn notes_tags_and_metadata_change(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
+    given::hand_out(store, study, vec![given::proposal(0)]).await;
     let change = TrialChange {
         note: Some(Some("odd curve".into())),
         tags: Some(vec!["look".into(), "ünïcode".into()]),
@@ -111,8 +115,9 @@ pub(crate) async fn notes_tags_and_metadata_change(store: Arc<dyn Store>) {
     assert_eq!(changed.state, TrialState::Running);
 }
 
-pub(crate) async fn unknown_studies_and_trials_are_named(store: Arc<dyn Store>) {
-    let study = given::study(&store).await;
+pub(crate) async fn unknown_studies_and_trials_are_named(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
     let none = StudyId(Uuid::now_v7());
     let told = given::tell(given::completed(0.1));
     assert!(matches!(store.tell(none, 0, told.clone(), None).await, Err(StoreError::NoStudy(_))));

@@ -100,6 +100,11 @@ impl Backend {
     }
 
     pub(super) async fn list_studies(&self, filter: &StudyFilter, page: &Page) -> Result<Vec<StudyRecord>> {
+        let texts = [&filter.project, &filter.name, &filter.search];
+        if texts.into_iter().flatten().any(|text| text.contains('\0')) {
+            // No study has such a text, and Postgres takes none.
+            return Ok(Vec::new());
+        }
         let mut query: QueryBuilder<Database> =
             QueryBuilder::new(concat!("SELECT ", study_columns!(), " FROM studies WHERE 1 = 1"));
         if let Some(project) = &filter.project {

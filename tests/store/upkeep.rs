@@ -1,0 +1,88 @@
+//! What keeps a database in order over its years: pruning, newer releases, several servers.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use tellus::store::StoreError;
+
+use crate::given::{self, Database};
+
+pub(crate) async fn old_events_and_answers_are_pruned(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
+    given::hand_out(store, study, (0..5).map(given::proposal).collect()).await;
+    for name in ["young", "old"] {
+        store.keep_answer(&given::key(name), &given::answer(name)).await.unwrap();
+    }
+    store.prune().await.unwrap();
+    let page = store.events(study, 0, 10).await.unwrap();
+    assert_eq!((page.events.len(), page.reset), (6, false));
+
+    database.execute("UPDATE events SET at = '2020-01-01T00:00:00+00:00' WHERE revision <= 2").await;
+    database
+        .execute("UPDATE idempotency_keys SET created_at = '2020-01-01T00:00:00+00:00' WHERE key = 'old'")
+        .await;
+    store.prune().await.unwrap();
+    let page = store.events(study, 0, 10).await.unwrap();
+    assert_eq!((page.events[0].revision, page.events.len(), page.reset), (3, 4, true));
+    assert!(store.events(study, 1, 10).await.unwrap().reset);
+    assert!(!store.events(study, 2, 10).await.unwrap().reset);
+    assert!(store.kept_answer(&given::key("old")).await.unwrap().is_none());
+    assert!(store.kept_answer(&given::key("young")).await.unwrap().is_some());
+
+    // As if the study had lived through 100,003 changes: all but the last three events are too many.
+    database.execute("UPDATE studies SET revision = 100003").await;
+    store.prune().await.unwrap();
+    let page = store.events(study, 2, 10).await.unwrap();
+    assert_eq!((page.events[0].revision, page.events.len(), page.reset), (4, 3, true));
+
+    database.execute("DELETE FROM events").await;
+    assert!(store.events(study, 2, 10).await.unwrap().reset);
+    assert!(!store.events(study, 100_003, 10).await.unwrap().reset);
+}
+
+pub(crate) async fn a_newer_schema_is_left_alone(database: &Database) {
+    database
+        .execute(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+             VALUES (9999, 'of a later release', TRUE, '', 0)",
+        )
+        .await;
+    let refused = database.second_store().await.migrate().await.unwrap_err();
+    assert!(matches!(refused, StoreError::NewerSchema { found: 9999, known: 1 }), "{refused}");
+}
+
+pub(crate) async fn two_servers_work_on_one_database(database: &Database) {
+    let study = given::study(&database.store).await;
+    let second = database.second_store().await;
+    second.ready().await.unwrap();
+    let tellers = [&database.store, &second].map(|store| {
+        let store = Arc::clone(store);
+        tokio::spawn(async move {
+            for number in 0..40 {
+                let trials = vec![given::attached(number, Some(given::completed(1.0)))];
+                store.attach(study, trials, None).await.unwrap();
+            }
+        })
+    });
+    for teller in tellers {
+        teller.await.unwrap();
+    }
+    let (record, trials) = second.changes_since(study, 0).await.unwrap();
+    assert_eq!((record.next_number, record.revision, trials.len()), (80, 81, 80));
+    assert_eq!(trials.iter().filter(|trial| trial.replicate == 1).count(), 40);
+    second.delete_study(study).await.unwrap();
+    assert!(matches!(database.store.trial(study, 0).await, Err(StoreError::NoStudy(_))));
+}
+
+pub(crate) async fn what_cannot_be_read_is_said(database: &Database) {
+    let study = given::study_with(&database.store, json!({})).await.id;
+    given::hand_out(&database.store, study, vec![given::proposal(0)]).await;
+    database.execute("UPDATE trials SET state = 'dreaming'").await;
+    let unreadable = database.store.trial(study, 0).await.unwrap_err();
+    assert!(matches!(unreadable, StoreError::Unreadable { what: "state", .. }), "{unreadable}");
+    // Another server has no definition in memory.
+    database.execute("UPDATE studies SET definition = '{}'").await;
+    let unreadable = database.second_store().await.study(study).await.unwrap_err();
+    assert!(matches!(unreadable, StoreError::Unreadable { .. }), "{unreadable}");
+}
