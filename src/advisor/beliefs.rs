@@ -9,7 +9,7 @@ use super::history::{Seen, Standing};
 use super::memo::{self, FitMemo};
 use crate::space::Space;
 use crate::study::{Definition, Goal};
-use crate::surrogate::{Distance, GaussianProcess, Observations, SurrogateError, fit};
+use crate::surrogate::{Distance, GaussianProcess, Matern52, Observations, SurrogateError, fit};
 
 /// A process over one metric with what turns its output back into the metric's units.
 pub(super) struct Belief {
@@ -151,28 +151,24 @@ impl Belief {
         let known: Vec<f64> =
             rows.errors.iter().map(|&sem| (sem / scale.spread()).powi(2).min(1e6)).collect();
         let key = memo::key(seed, &[&rows.inputs[..fitted * d], &outputs[..fitted], &known[..fitted]]);
+        let kernel = Matern52::new(&distances, &vec![1.0; d], 1.0);
         let hyperparameters = memo.get_or(key, || {
             let (inputs, outputs) = (&rows.inputs[..fitted * d], &outputs[..fitted]);
-            fit(&Observations::new(&distances, inputs, outputs, &known[..fitted]), seed)
+            fit(&kernel, &Observations::new(&distances, inputs, outputs, &known[..fitted]), seed)
         })?;
-        let process = hyperparameters.process(&distances, &rows.inputs, &outputs, &known)?;
-        if pending.is_empty() {
-            return Ok(Self { process, scale });
-        }
-        let (mut inputs, mut outputs, mut known) = (rows.inputs.clone(), outputs, known);
+        let observations = Observations::new(&distances, &rows.inputs, &outputs, &known);
+        let process = hyperparameters.process(&kernel, observations)?;
+        let mut belief = Self { process, scale };
         for place in pending {
-            outputs.push(process.mean(place));
-            inputs.extend_from_slice(place);
-            known.push(0.0);
+            belief.await_at(place);
         }
-        let process = hyperparameters.process(&distances, &inputs, &outputs, &known)?;
-        Ok(Self { process, scale })
+        Ok(belief)
     }
 
     /// Takes in one more awaited point.
     pub(super) fn await_at(&mut self, place: &[f64]) {
         let mean = self.process.mean(place);
-        self.process = self.process.with_observation(place, mean, 0.0);
+        self.process.push(place, mean, self.process.noise().value);
     }
 }
 

@@ -4,12 +4,40 @@
 //! is switched off; outputs are standardized and to be maximized (units and signs are the advisor's). The mathematics
 //! runs on one thread and draws nothing random but from seeds that it is given.
 //!
+//! | for | see |
+//! | --- | --- |
+//! | what values at two points have to do with each other | [`kernel`], [`Distance`] |
+//! | what was seen: values, derivatives, noise | [`Observations`] |
+//! | hyperparameters | [`fit`], [`Hyperparameters`] |
+//! | the posterior at a point, at many points one by one, leave-one-out | [`GaussianProcess`] |
+//! | the posterior at several points at once, and samples there | [`Joint`] |
+//! | the posterior after imagined outcomes | [`Imagined`] |
+//! | functions drawn from the posterior | [`Path`] |
+//!
 //! What is not here: what the beliefs are for (that is [`acquisition`](crate::acquisition)).
 
+mod factor;
 mod fit;
 mod gaussian_process;
-mod kernel;
+mod imagined;
+mod joint;
+pub mod kernel;
+mod lanes;
+mod likelihood;
+mod observations;
+mod path;
+mod points;
 
-pub use fit::{Hyperparameters, Observations, fit, log_marginal_likelihood, log_posterior};
-pub use gaussian_process::{GaussianProcess, Prediction, SurrogateError};
-pub use kernel::{Distance, Matern52};
+pub use factor::Factor;
+pub use fit::{fit, fit_from};
+pub use gaussian_process::{GaussianProcess, Noise, Prediction, SurrogateError};
+pub use imagined::Imagined;
+pub use joint::{Joint, Root};
+pub use kernel::{Kernel, Matern32, Matern52, Product, SquaredExponential, Sum};
+pub use likelihood::{Hyperparameters, log_marginal_likelihood, log_posterior};
+pub use observations::{Functional, Observations};
+pub use path::Path;
+pub use points::{Distance, Points};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! Kernels: what the values of a function at two points of the unit cube have to do with each other.
+//!
+//! | kernel | what it is |
+//! | --- | --- |
+//! | [`Stationary`] | a function of the scaled distance r² = Σᵢ δᵢ(u, v) / ℓᵢ², a lengthscale a coordinate |
+//! | [`Matern52`], [`Matern32`], [`SquaredExponential`] | its shapes |
+//! | [`Sum`], [`Product`] | of kernels on some of the coordinates each |
+//!
+//! Coordinates may be numbers, ordered labels, labels without an order, and switched off: see [`Distance`]. A further
+//! kernel (of tasks, of fidelities) is one more file with an implementation of [`Kernel`]; the Gaussian process knows
+//! the trait alone.
+//!
+//! Hyperparameters are positive and all derivatives in them are taken in their logarithms. Work on many pairs is done
+//! in columns, with the pair's derivatives contracted where they arise, so that no array of derivatives is ever stored.
+
+mod composed;
+mod jet;
+mod shape;
+mod stationary;
+mod waves;
+
+use std::fmt::Debug;
+
+use faer::MatRef;
+
+pub use composed::{Product, Sum};
+pub use jet::Jet;
+pub use shape::Shape;
+pub use stationary::{Matern32, Matern52, SquaredExponential, Stationary};
+pub use waves::Wave;
+pub(super) use waves::normal;
+
+use super::points::{Distance, Points};
+
+/// What a hyperparameter of a kernel is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The lengthscale of a coordinate, in units of the unit cube (of labels: of one exchange).
+    Lengthscale {
+        /// The coordinate.
+        coordinate: usize,
+    },
+    /// The variance s² of the function, or of the part of it that the kernel is for.
+    Variance,
+}
+
+/// A positive definite function of two points. All slices of coordinates have length d.
+pub trait Kernel: Debug + Send + Sync {
+    /// What each coordinate of a point is, d of them: of all, and not only of those that it looks at.
+    fn distances(&self) -> &[Distance];
+
+    /// What each hyperparameter is.
+    fn roles(&self) -> Vec<Role>;
+
+    /// The hyperparameters' values, in the order of [`Kernel::roles`].
+    fn hyperparameters(&self) -> Vec<f64>;
+
+    /// Takes other values, in the same order.
+    fn set_hyperparameters(&mut self, values: &[f64]);
+
+    /// A copy.
+    fn boxed(&self) -> Box<dyn Kernel>;
+
+    /// k(x, x).
+    fn variance(&self, x: &[f64]) -> f64;
+
+    /// k(u, v).
+    fn value(&self, u: &[f64], v: &[f64]) -> f64;
+
+    /// k(x, pᵢ) for all points, written to `column` of length n. O(n·d).
+    fn column(&self, x: &[f64], points: &Points, column: &mut [f64]);
+
+    /// Adds Σᵢ cᵢ ∂k(x, pᵢ)/∂x to `gradient` of length d: 0 where a coordinate is switched off or has no order. O(n·d).
+    fn add_gradient(&self, x: &[f64], points: &Points, coefficients: &[f64], gradient: &mut [f64]);
+
+    /// Adds `factor` · ∂k(x, x)/∂x to `gradient`. Nothing where the variance is the same everywhere.
+    fn add_variance_gradient(&self, _x: &[f64], _factor: f64, _gradient: &mut [f64]) {}
+
+    /// Adds ½ Σᵢⱼ Cᵢⱼ ∂k(pᵢ, pⱼ)/∂ln θ to `gradient`, one entry a hyperparameter; C is symmetric and its lower triangle
+    /// is read. O(n²·d).
+    fn add_log_gradient(&self, points: &Points, coefficients: MatRef<'_, f64>, gradient: &mut [f64]);
+
+    /// k and its derivatives in one or both of two points.
+    fn jet(&self, u: &[f64], v: &[f64]) -> Jet;
+
+    /// Adds ⟨`coefficients`, ∂jet(u, v)/∂ln θ⟩ to `gradient`.
+    fn add_jet_log_gradient(&self, u: &[f64], v: &[f64], coefficients: &Jet, gradient: &mut [f64]);
+
+    /// Random waves whose sum has this kernel, for functions drawn from the prior: about `count` of them, from a seed.
+    fn waves(&self, count: usize, seed: u64) -> Vec<Wave>;
+}
+
+impl Clone for Box<dyn Kernel> {
+    fn clone(&self) -> Self {
+        self.boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,439 @@
+//! Kernels of the scaled distance r² = Σᵢ δᵢ(u, v) / ℓᵢ² (automatic relevance determination): s² k(r²).
+//!
+//! With the slope −2k′, Δₐ = uₐ − vₐ and wₐ = 1/ℓₐ²:
+//! ∂k/∂uₐ = −slope wₐ Δₐ, ∂k/∂ln ℓₐ = slope wₐ δₐ, neither of which has a singularity at r = 0.
+
+use faer::MatRef;
+use pulp::{Scalar, Simd, WithSimd};
+
+use super::shape::{FiveHalves, Gauss, ThreeHalves};
+use super::{Jet, Kernel, Role, Shape, Wave, waves};
+use crate::surrogate::lanes::{Block, LANES, fused};
+use crate::surrogate::points::{Distance, Points};
+
+/// Matérn-5/2: what most objectives are modelled with.
+pub type Matern52 = Stationary<FiveHalves>;
+/// Matérn-3/2: rougher.
+pub type Matern32 = Stationary<ThreeHalves>;
+/// The squared exponential: very smooth.
+pub type SquaredExponential = Stationary<Gauss>;
+
+/// One coordinate that a kernel looks at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Axis {
+    coordinate: usize,
+    distance: Distance,
+    lengthscale: f64,
+    /// 1/ℓ².
+    weight: f64,
+}
+
+/// A kernel of the scaled distance, of one shape.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stationary<K> {
+    distances: Vec<Distance>,
+    axes: Vec<Axis>,
+    /// s².
+    variance: f64,
+    /// Whether s² is a hyperparameter or held at 1.
+    is_scaled: bool,
+    shape: std::marker::PhantomData<K>,
+}
+
+impl<K: Shape> Stationary<K> {
+    /// A kernel on all coordinates with a lengthscale each and the signal variance s², all positive.
+    pub fn new(distances: &[Distance], lengthscales: &[f64], variance: f64) -> Self {
+        let all: Vec<usize> = (0..distances.len()).collect();
+        Self { variance, is_scaled: true, ..Self::correlation(distances, &all, lengthscales) }
+    }
+
+    /// A kernel on some of the coordinates whose variance is 1, to be a factor of a product. `distances`: of all
+    /// coordinates; `lengthscales`: of the chosen ones.
+    pub fn correlation(distances: &[Distance], coordinates: &[usize], lengthscales: &[f64]) -> Self {
+        let axes = coordinates.iter().zip(lengthscales).map(|(&coordinate, &lengthscale)| Axis {
+            coordinate,
+            distance: distances[coordinate],
+            lengthscale,
+            weight: 1.0 / (lengthscale * lengthscale),
+        });
+        Self {
+            distances: distances.to_vec(),
+            axes: axes.collect(),
+            variance: 1.0,
+            is_scaled: false,
+            shape: std::marker::PhantomData,
+        }
+    }
+
+    /// The same with a variance of its own, to be a term of a sum.
+    #[must_use]
+    pub fn scaled(self, variance: f64) -> Self {
+        Self { variance, is_scaled: true, ..self }
+    }
+
+    /// r².
+    pub fn squared_distance(&self, u: &[f64], v: &[f64]) -> f64 {
+        let along = |axis: &Axis| axis.weight * axis.distance.squared(u[axis.coordinate], v[axis.coordinate]);
+        self.axes.iter().map(along).sum()
+    }
+
+    /// What the loops need to go from `x` to all points. Axes with a switched off point have two terms.
+    fn terms<'a>(&self, x: &[f64], points: &'a Points, terms: &mut Vec<Term<'a>>) -> f64 {
+        terms.clear();
+        let mut apart = 0.0;
+        for (index, axis) in self.axes.iter().enumerate() {
+            let (along, beside) = axis.distance.place(x[axis.coordinate]);
+            let (places, places_beside) = points.places(axis.coordinate);
+            let is_label = axis.distance == Distance::Overlap;
+            terms.push(Term { axis: index, places, from: along, weight: axis.weight, is_label });
+            if !places_beside.is_empty() {
+                let (places, from) = (places_beside, beside);
+                terms.push(Term { axis: index, places, from, weight: axis.weight, is_label });
+            } else if beside != 0.0 {
+                apart += axis.weight * beside * beside;
+            }
+        }
+        apart
+    }
+}
+
+/// One summand of r² between one point and all others.
+struct Term<'a> {
+    axis: usize,
+    places: &'a [Block],
+    from: f64,
+    weight: f64,
+    is_label: bool,
+}
+
+impl Term<'_> {
+    /// δ to the points of a block.
+    #[inline(always)]
+    fn squared(&self, block: usize) -> Block {
+        let places = &self.places[block];
+        let mut squared = [0.0; LANES];
+        if self.is_label {
+            for lane in 0..LANES {
+                squared[lane] = Distance::differ(self.from, places[lane]);
+            }
+        } else {
+            for lane in 0..LANES {
+                let difference = self.from - places[lane];
+                squared[lane] = difference * difference;
+            }
+        }
+        squared
+    }
+}
+
+/// r² to the points of a block.
+#[inline(always)]
+fn squared_distances<S: Simd>(terms: &[Term<'_>], apart: f64, block: usize) -> Block {
+    let mut sum = [apart; LANES];
+    for term in terms {
+        let squared = term.squared(block);
+        for lane in 0..LANES {
+            sum[lane] = fused::<S>(term.weight, squared[lane], sum[lane]);
+        }
+    }
+    sum
+}
+
+/// Writes s² k, or s² times the slope, to `column`.
+struct Column<'a, K> {
+    terms: &'a [Term<'a>],
+    apart: f64,
+    variance: f64,
+    column: &'a mut [f64],
+    shape: std::marker::PhantomData<K>,
+}
+
+impl<K: Shape> WithSimd for Column<'_, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (block, out) in self.column.chunks_mut(LANES).enumerate() {
+            let mut values = squared_distances::<S>(self.terms, self.apart, block);
+            for value in &mut values {
+                *value = self.variance * K::value_and_slope::<S>(*value).0;
+            }
+            out.copy_from_slice(&values[..out.len()]);
+        }
+    }
+}
+
+/// Adds Σᵢ cᵢ slopeᵢ Δₐ of each axis, times −s² wₐ, to `gradient`.
+struct Gradient<'a, K> {
+    axes: &'a [Axis],
+    x: &'a [f64],
+    terms: &'a [Term<'a>],
+    apart: f64,
+    variance: f64,
+    coefficients: &'a [f64],
+    sums: &'a mut [Block],
+    gradient: &'a mut [f64],
+    shape: std::marker::PhantomData<K>,
+}
+
+impl<K: Shape> WithSimd for Gradient<'_, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (block, coefficients) in self.coefficients.chunks(LANES).enumerate() {
+            let mut scaled = squared_distances::<S>(self.terms, self.apart, block);
+            let mut weights = [0.0; LANES];
+            weights[..coefficients.len()].copy_from_slice(coefficients);
+            for lane in 0..LANES {
+                scaled[lane] = weights[lane] * K::value_and_slope::<S>(scaled[lane]).1;
+            }
+            for (term, sum) in self.terms.iter().zip(self.sums.iter_mut()) {
+                let places = &term.places[block];
+                for lane in 0..LANES {
+                    sum[lane] = fused::<S>(scaled[lane], term.from - places[lane], sum[lane]);
+                }
+            }
+        }
+        // The first term of an axis is the one along it.
+        let mut next = 0;
+        for (term, sum) in self.terms.iter().zip(self.sums.iter()) {
+            if term.axis < next {
+                continue;
+            }
+            next = term.axis + 1;
+            let axis = &self.axes[term.axis];
+            if !term.is_label && !self.x[axis.coordinate].is_nan() {
+                self.gradient[axis.coordinate] -= self.variance * axis.weight * total(sum);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn total(block: &Block) -> f64 {
+    let mut sum = 0.0;
+    for lane in 0..LANES / 2 {
+        sum += block[lane] + block[lane + LANES / 2];
+    }
+    sum
+}
+
+/// Adds Σᵢ₍ᵢ₎ₛ cᵢ slopeᵢ δₐ of each term to `sums` and Σ cᵢ kᵢ to `values`, from row `from` of a column on.
+struct LogGradient<'a, K> {
+    terms: &'a [Term<'a>],
+    apart: f64,
+    coefficients: &'a [f64],
+    from: usize,
+    sums: &'a mut [Block],
+    values: &'a mut Block,
+    shape: std::marker::PhantomData<K>,
+}
+
+impl<K: Shape> WithSimd for LogGradient<'_, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let first = self.from / LANES;
+        for (block, coefficients) in self.coefficients.chunks(LANES).enumerate().skip(first) {
+            let mut scaled = squared_distances::<S>(self.terms, self.apart, block);
+            let mut weights = [0.0; LANES];
+            weights[..coefficients.len()].copy_from_slice(coefficients);
+            if block == first {
+                weights[..self.from % LANES].fill(0.0);
+            }
+            for lane in 0..LANES {
+                let (value, slope) = K::value_and_slope::<S>(scaled[lane]);
+                self.values[lane] = fused::<S>(weights[lane], value, self.values[lane]);
+                scaled[lane] = weights[lane] * slope;
+            }
+            for (term, sum) in self.terms.iter().zip(self.sums.iter_mut()) {
+                let squared = term.squared(block);
+                for lane in 0..LANES {
+                    sum[lane] = fused::<S>(scaled[lane], squared[lane], sum[lane]);
+                }
+            }
+        }
+    }
+}
+
+impl<K: Shape> Kernel for Stationary<K> {
+    fn distances(&self) -> &[Distance] {
+        &self.distances
+    }
+
+    fn roles(&self) -> Vec<Role> {
+        let axes = self.axes.iter().map(|axis| Role::Lengthscale { coordinate: axis.coordinate });
+        axes.chain(self.is_scaled.then_some(Role::Variance)).collect()
+    }
+
+    fn hyperparameters(&self) -> Vec<f64> {
+        let axes = self.axes.iter().map(|axis| axis.lengthscale);
+        axes.chain(self.is_scaled.then_some(self.variance)).collect()
+    }
+
+    fn set_hyperparameters(&mut self, values: &[f64]) {
+        for (axis, &lengthscale) in self.axes.iter_mut().zip(values) {
+            axis.lengthscale = lengthscale;
+            axis.weight = 1.0 / (lengthscale * lengthscale);
+        }
+        if let (true, Some(&variance)) = (self.is_scaled, values.get(self.axes.len())) {
+            self.variance = variance;
+        }
+    }
+
+    fn boxed(&self) -> Box<dyn Kernel> {
+        Box::new(self.clone())
+    }
+
+    fn variance(&self, _: &[f64]) -> f64 {
+        self.variance
+    }
+
+    fn value(&self, u: &[f64], v: &[f64]) -> f64 {
+        self.variance * K::value_and_slope::<Scalar>(self.squared_distance(u, v)).0
+    }
+
+    fn column(&self, x: &[f64], points: &Points, column: &mut [f64]) {
+        let mut terms = Vec::with_capacity(2 * self.axes.len());
+        let apart = self.terms(x, points, &mut terms);
+        let (terms, variance, shape) = (&terms, self.variance, std::marker::PhantomData::<K>);
+        pulp::Arch::new().dispatch(Column { terms, apart, variance, column, shape });
+    }
+
+    fn add_gradient(&self, x: &[f64], points: &Points, coefficients: &[f64], gradient: &mut [f64]) {
+        let mut terms = Vec::with_capacity(2 * self.axes.len());
+        let apart = self.terms(x, points, &mut terms);
+        let (terms, axes, variance) = (&terms, &self.axes, self.variance);
+        let sums = &mut vec![[0.0; LANES]; terms.len()];
+        let shape = std::marker::PhantomData::<K>;
+        pulp::Arch::new().dispatch(Gradient {
+            axes,
+            x,
+            terms,
+            apart,
+            variance,
+            coefficients,
+            sums,
+            gradient,
+            shape,
+        });
+    }
+
+    fn add_log_gradient(&self, points: &Points, coefficients: MatRef<'_, f64>, gradient: &mut [f64]) {
+        let n = points.len();
+        let mut terms = Vec::with_capacity(2 * self.axes.len());
+        let mut of_axes = vec![0.0; self.axes.len()];
+        let mut sums: Vec<Block> = Vec::new();
+        let mut values = [0.0; LANES];
+        let mut trace = 0.0;
+        let arch = pulp::Arch::new();
+        let mut copied = vec![0.0; n];
+        for j in 0..n {
+            let apart = self.terms(points.row(j), points, &mut terms);
+            if sums.len() < terms.len() {
+                sums.resize(terms.len(), [0.0; LANES]);
+            }
+            for (i, copy) in copied.iter_mut().enumerate().skip(j) {
+                *copy = coefficients[(i, j)];
+            }
+            trace += copied[j];
+            arch.dispatch(LogGradient {
+                terms: &terms,
+                apart,
+                coefficients: &copied,
+                from: j + 1,
+                sums: &mut sums,
+                values: &mut values,
+                shape: std::marker::PhantomData::<K>,
+            });
+        }
+        // The same terms in every column: which axes have two depends on the points alone.
+        for (term, sum) in terms.iter().zip(&sums) {
+            of_axes[term.axis] += total(sum);
+        }
+        for (index, axis) in self.axes.iter().enumerate() {
+            gradient[index] += self.variance * axis.weight * of_axes[index];
+        }
+        if self.is_scaled {
+            gradient[self.axes.len()] += self.variance * (0.5 * trace + total(&values));
+        }
+    }
+
+    fn jet(&self, u: &[f64], v: &[f64]) -> Jet {
+        let d = self.distances.len();
+        let s = self.squared_distance(u, v);
+        let (value, slope) = K::value_and_slope::<Scalar>(s);
+        let (curvature, _) = K::higher_slopes::<Scalar>(s);
+        let mut jet = Jet::zeros(d);
+        jet.value = self.variance * value;
+        for axis in &self.axes {
+            let (a, pull) = (axis.coordinate, axis.pull(u, v));
+            jet.in_u[a] = -self.variance * slope * pull * axis.moves(u);
+            jet.in_v[a] = self.variance * slope * pull * axis.moves(v);
+            for other in &self.axes {
+                let same = if a == other.coordinate { axis.weight } else { 0.0 };
+                let both = slope * same - curvature * pull * other.pull(u, v);
+                jet.in_both[a * d + other.coordinate] = self.variance * both * axis.moves(u) * other.moves(v);
+            }
+        }
+        jet
+    }
+
+    fn add_jet_log_gradient(&self, u: &[f64], v: &[f64], coefficients: &Jet, gradient: &mut [f64]) {
+        let d = self.distances.len();
+        let s = self.squared_distance(u, v);
+        let (value, slope) = K::value_and_slope::<Scalar>(s);
+        let (curvature, third) = K::higher_slopes::<Scalar>(s);
+        // With s² apart, c the coefficients: what multiplies each of k, slope, curvature in ⟨c, jet⟩.
+        let (mut on_slope, mut on_curvature) = (0.0, 0.0);
+        // The same, of the parts that hold one axis's weight.
+        let mut of_axes = vec![(0.0, 0.0); self.axes.len()];
+        for (index, axis) in self.axes.iter().enumerate() {
+            let (a, pull) = (axis.coordinate, axis.pull(u, v));
+            let (in_u, in_v) = (axis.moves(u), axis.moves(v));
+            let linear = pull * (coefficients.in_v[a] * in_v - coefficients.in_u[a] * in_u)
+                + coefficients.in_both[a * d + a] * axis.weight * in_u * in_v;
+            on_slope += linear;
+            of_axes[index].0 += linear;
+            for (other_index, other) in self.axes.iter().enumerate() {
+                let pulls = pull * in_u * other.pull(u, v) * other.moves(v);
+                let both = -coefficients.in_both[a * d + other.coordinate] * pulls;
+                on_curvature += both;
+                of_axes[index].1 += both;
+                of_axes[other_index].1 += both;
+            }
+        }
+        for (index, axis) in self.axes.iter().enumerate() {
+            let delta = axis.weight * axis.distance.squared(u[axis.coordinate], v[axis.coordinate]);
+            // ds/dln ℓ = −2 w δ moves k, slope and curvature; dw/dln ℓ = −2 w moves the pulls.
+            let moved = slope * coefficients.value + curvature * on_slope + third * on_curvature;
+            let pulled = slope * of_axes[index].0 + curvature * of_axes[index].1;
+            gradient[index] += self.variance * (delta * moved - 2.0 * pulled);
+        }
+        if self.is_scaled {
+            let total = value * coefficients.value + slope * on_slope + curvature * on_curvature;
+            gradient[self.axes.len()] += self.variance * total;
+        }
+    }
+
+    fn waves(&self, count: usize, seed: u64) -> Vec<Wave> {
+        let axes: Vec<_> =
+            self.axes.iter().map(|axis| (axis.coordinate, axis.distance, axis.lengthscale)).collect();
+        waves::draw(&axes, self.distances.len(), K::SMOOTHNESS, self.variance, count, seed)
+    }
+}
+
+impl Axis {
+    /// w Δ.
+    fn pull(&self, u: &[f64], v: &[f64]) -> f64 {
+        self.weight * self.distance.difference(u[self.coordinate], v[self.coordinate])
+    }
+
+    /// 1 where a derivative along the axis exists at a point, else 0.
+    fn moves(&self, u: &[f64]) -> f64 {
+        let moves = self.distance == Distance::Numeric && !u[self.coordinate].is_nan();
+        f64::from(u8::from(moves))
+    }
+}

@@ -1,0 +1,138 @@
+//! Random waves: a function drawn from a Gaussian process's prior as a sum of cosines.
+//!
+//! A stationary kernel is the expectation of cos(ω·(u − v)) over its spectral density (Rahimi & Recht, *Random Features
+//! for Large-Scale Kernel Machines*, NeurIPS 2007): normal for the squared exponential, Student's t with 2ν degrees of
+//! freedom for Matérn-ν. Labels are corners of a simplex, so that each label shifts the phase by a number of its own;
+//! these numbers are drawn when they are met, from a seed.
+
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::surrogate::points::Distance;
+
+/// a √2 cos(ω·x + φ), with a weight of variance 1 to come: of many with independent weights the sum has the kernel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wave {
+    /// a: the squares of all waves' amplitudes sum to the kernel's variance.
+    pub amplitude: f64,
+    /// ω, one entry a coordinate.
+    pub along: Vec<f64>,
+    /// The same beside each axis, where numbers lie that are switched off.
+    pub beside: Vec<f64>,
+    /// φ.
+    pub phase: f64,
+    labels: Vec<LabelShift>,
+}
+
+/// How the label of one coordinate shifts a wave's phase.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct LabelShift {
+    coordinate: usize,
+    scale: f64,
+    seed: u64,
+}
+
+impl Wave {
+    /// ω·x + φ.
+    pub fn phase_at(&self, x: &[f64]) -> f64 {
+        let mut phase = self.phase;
+        for (a, &u) in x.iter().enumerate() {
+            if self.along[a] != 0.0 || self.beside[a] != 0.0 {
+                let (along, beside) = Distance::Numeric.place(u);
+                phase += self.along[a] * along + self.beside[a] * beside;
+            }
+        }
+        for label in &self.labels {
+            phase += label.shift(x[label.coordinate]);
+        }
+        phase
+    }
+
+    /// The waves of a product of two kernels with `first` and `second`, paired.
+    pub(super) fn products(first: &[Self], second: &[Self]) -> Vec<Self> {
+        #[allow(clippy::cast_precision_loss)]
+        let count = (second.len() as f64).sqrt();
+        let pairs = first.iter().zip(second.iter().cycle());
+        pairs.map(|(one, other)| one.times(other, count)).collect()
+    }
+
+    fn times(&self, other: &Self, count: f64) -> Self {
+        let add = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x + y).collect();
+        Self {
+            amplitude: self.amplitude * other.amplitude * count,
+            along: add(&self.along, &other.along),
+            beside: add(&self.beside, &other.beside),
+            phase: self.phase + other.phase,
+            labels: self.labels.iter().chain(&other.labels).copied().collect(),
+        }
+    }
+}
+
+impl LabelShift {
+    fn shift(self, label: f64) -> f64 {
+        let (label, _) = Distance::Overlap.place(label);
+        // Labels are the same where they round to the same millionth.
+        #[allow(clippy::cast_possible_truncation)]
+        let label = (label * 1e6).round() as i64;
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed ^ label.cast_unsigned().rotate_left(32));
+        self.scale * normal(&mut rng)
+    }
+}
+
+/// `count` waves of a stationary kernel of some smoothness ν over (coordinate, distance, lengthscale).
+#[allow(clippy::cast_precision_loss)]
+pub(super) fn draw(
+    axes: &[(usize, Distance, f64)],
+    dimension: usize,
+    smoothness: f64,
+    variance: f64,
+    count: usize,
+    seed: u64,
+) -> Vec<Wave> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    (0..count)
+        .map(|_| {
+            let spread = spread(smoothness, &mut rng);
+            let mut wave = Wave {
+                amplitude: (variance / count as f64).sqrt(),
+                along: vec![0.0; dimension],
+                beside: vec![0.0; dimension],
+                phase: 2.0 * std::f64::consts::PI * rng.random::<f64>(),
+                labels: Vec::new(),
+            };
+            for &(coordinate, distance, lengthscale) in axes {
+                let scale = spread / lengthscale;
+                match distance {
+                    Distance::Numeric => {
+                        wave.along[coordinate] = scale * normal(&mut rng);
+                        wave.beside[coordinate] = scale * normal(&mut rng);
+                    }
+                    // The corners of a simplex with sides 1 lie at 1/√2 of each axis.
+                    Distance::Overlap => wave.labels.push(LabelShift {
+                        coordinate,
+                        scale: scale * std::f64::consts::FRAC_1_SQRT_2,
+                        seed: rng.random(),
+                    }),
+                }
+            }
+            wave
+        })
+        .collect()
+}
+
+/// √(2ν / χ²) with 2ν degrees of freedom, 1 in the limit.
+fn spread(smoothness: f64, rng: &mut ChaCha8Rng) -> f64 {
+    if smoothness.is_infinite() {
+        return 1.0;
+    }
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let degrees = (2.0 * smoothness).round() as u32;
+    let chi_squared: f64 = (0..degrees).map(|_| normal(rng).powi(2)).sum();
+    (f64::from(degrees) / chi_squared).sqrt()
+}
+
+/// A standard normal number (Box & Muller 1958).
+pub(in crate::surrogate) fn normal(rng: &mut impl Rng) -> f64 {
+    let radius = (-2.0 * libm::log(1.0 - rng.random::<f64>())).sqrt();
+    radius * libm::cos(2.0 * std::f64::consts::PI * rng.random::<f64>())
+}
