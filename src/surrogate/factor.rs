@@ -9,48 +9,45 @@ use faer::linalg::cholesky::llt::factor::{
 };
 use faer::linalg::cholesky::llt::inverse::{inverse, inverse_scratch};
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
-use faer::{Auto, Mat, MatMut, MatRef, Par, Spec};
+use faer::{Auto, MatMut, MatRef, Par, Spec};
 use pulp::{Simd, WithSimd};
 
 use super::lanes::{add_scaled_in, dot_in};
+use super::square::Square;
 
-/// L, column after column.
+/// L.
 #[derive(Clone, Debug)]
 pub struct Factor {
-    columns: Vec<f64>,
-    size: usize,
-    /// Rows that a column has room for.
-    stride: usize,
+    lower: Square,
 }
+
+/// Rows from which on `faer` is faster than loops of our own.
+const LARGE: usize = 128;
 
 impl Factor {
     /// The factor of a matrix whose lower triangle is given; `None` where it is not positive definite.
-    pub fn of(matrix: MatRef<'_, f64>) -> Option<Self> {
-        let n = matrix.nrows();
-        let mut columns = vec![0.0; n * n];
-        let mut factor = MatMut::from_column_major_slice_mut(&mut columns, n, n);
-        for j in 0..n {
-            for i in j..n {
-                factor[(i, j)] = matrix[(i, j)];
-            }
+    pub fn of(mut matrix: Square) -> Option<Self> {
+        let n = matrix.size();
+        if n < LARGE {
+            return matrix.factorize().then_some(Self { lower: matrix });
         }
         let parameters: Spec<LltParams, f64> = <LltParams as Auto<f64>>::auto().into();
         let mut memory = MemBuffer::new(cholesky_in_place_scratch::<f64>(n, Par::Seq, parameters));
         let stack = MemStack::new(&mut memory);
         let regularization = LltRegularization::default();
-        let done = cholesky_in_place(factor.as_mut(), regularization, Par::Seq, stack, parameters);
-        let is_sound = done.is_ok() && (0..n).all(|i| factor[(i, i)].is_finite() && factor[(i, i)] > 0.0);
-        is_sound.then_some(Self { columns, size: n, stride: n })
+        let done = cholesky_in_place(matrix.matrix_mut(), regularization, Par::Seq, stack, parameters);
+        let is_sound = |i| matrix.at(i, i).is_finite() && matrix.at(i, i) > 0.0;
+        (done.is_ok() && (0..n).all(is_sound)).then_some(Self { lower: matrix })
     }
 
     /// n.
     pub fn size(&self) -> usize {
-        self.size
+        self.lower.size()
     }
 
     /// L; what is above the diagonal means nothing.
     pub fn lower(&self) -> MatRef<'_, f64> {
-        MatRef::from_column_major_slice_with_stride(&self.columns, self.size, self.size, self.stride)
+        self.lower.matrix()
     }
 
     /// Solves L x = b in place. O(n²).
@@ -81,47 +78,43 @@ impl Factor {
 
     /// Adds the row (`row`, `pivot`), that is (L⁻¹k)ᵀ and √(k₀ − ‖L⁻¹k‖²). O(n), from time to time O(n²).
     pub fn push(&mut self, row: &[f64], pivot: f64) {
-        if self.size == self.stride {
-            let stride = self.stride + self.stride / 4 + 8;
-            let mut columns = vec![0.0; stride * stride];
-            for j in 0..self.size {
-                let old = j * self.stride;
-                columns[j * stride..j * stride + self.size]
-                    .copy_from_slice(&self.columns[old..old + self.size]);
-            }
-            self.columns = columns;
-            self.stride = stride;
-        }
+        let n = self.size();
+        self.lower.grow();
         for (j, entry) in row.iter().enumerate() {
-            self.columns[j * self.stride + self.size] = *entry;
+            self.lower.set(n, j, *entry);
         }
-        self.columns[self.size * self.stride + self.size] = pivot;
-        self.size += 1;
+        self.lower.set(n, n, pivot);
     }
 
     /// ln |K|.
     pub fn log_determinant(&self) -> f64 {
-        (0..self.size).map(|i| 2.0 * libm::log(self.columns[i * self.stride + i])).sum()
+        (0..self.size()).map(|i| 2.0 * libm::log(self.lower.at(i, i))).sum()
     }
 
     /// K⁻¹, both triangles. O(n³).
-    pub fn inverse(&self) -> Mat<f64> {
-        let n = self.size;
-        let mut whole = Mat::<f64>::zeros(n, n);
-        let mut memory = MemBuffer::new(inverse_scratch::<f64>(n, Par::Seq));
-        inverse(whole.as_mut(), self.lower(), Par::Seq, MemStack::new(&mut memory));
-        for j in 0..n {
-            for i in j + 1..n {
-                whole[(j, i)] = whole[(i, j)];
-            }
+    pub fn inverse(&self) -> Square {
+        let mut whole = self.inverse_above();
+        whole.mirror_upper();
+        whole
+    }
+
+    /// The upper triangle of K⁻¹. O(n³).
+    pub(super) fn inverse_above(&self) -> Square {
+        let n = self.size();
+        if n < LARGE {
+            return self.lower.inverse_of_factor();
         }
+        let mut whole = Square::zeros(n);
+        let mut memory = MemBuffer::new(inverse_scratch::<f64>(n, Par::Seq));
+        let above = whole.matrix_mut().transpose_mut();
+        inverse(above, self.lower(), Par::Seq, MemStack::new(&mut memory));
         whole
     }
 
     /// Column `j` from the diagonal down.
     #[inline(always)]
     fn column(&self, j: usize) -> &[f64] {
-        &self.columns[j * self.stride + j..j * self.stride + self.size]
+        &self.lower.column(j)[j..]
     }
 }
 
@@ -135,7 +128,7 @@ impl WithSimd for Forward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        for j in 0..self.factor.size {
+        for j in 0..self.factor.size() {
             let (pivot, below) = self.factor.column(j).split_at(1);
             let (done, rest) = self.b.split_at_mut(j + 1);
             let x = done[j] / pivot[0];
@@ -155,7 +148,7 @@ impl WithSimd for Backward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        for j in (0..self.factor.size).rev() {
+        for j in (0..self.factor.size()).rev() {
             let (pivot, below) = self.factor.column(j).split_at(1);
             let sum = dot_in::<S>(below, &self.b[j + 1..]);
             self.b[j] = (self.b[j] - sum) / pivot[0];
@@ -167,40 +160,44 @@ impl WithSimd for Backward<'_> {
 mod tests {
     use super::*;
 
-    fn matrix(n: usize) -> Mat<f64> {
-        #[allow(clippy::cast_precision_loss)]
-        Mat::from_fn(n, n, |i, j| {
-            let apart = i.abs_diff(j) as f64;
-            (-0.3 * apart).exp() + if i == j { 0.2 } else { 0.0 }
-        })
+    fn matrix(n: usize) -> Square {
+        let mut matrix = Square::zeros(n);
+        for j in 0..n {
+            for i in 0..n {
+                #[allow(clippy::cast_precision_loss)]
+                let apart = i.abs_diff(j) as f64;
+                matrix.set(i, j, (-0.3 * apart).exp() + if i == j { 0.2 } else { 0.0 });
+            }
+        }
+        matrix
     }
 
     #[test]
     fn solves_and_inverts() {
-        for n in [1, 2, 7, 8, 9, 33, 100] {
+        for n in [1, 2, 7, 8, 9, 33, 100, 150] {
             let matrix = matrix(n);
-            let factor = Factor::of(matrix.as_ref()).unwrap();
+            let factor = Factor::of(matrix.clone()).unwrap();
             #[allow(clippy::cast_precision_loss)]
             let x: Vec<f64> = (0..n).map(|i| (i as f64).sin()).collect();
-            let mut b: Vec<f64> = (0..n).map(|i| (0..n).map(|j| matrix[(i, j)] * x[j]).sum()).collect();
+            let mut b: Vec<f64> = (0..n).map(|i| (0..n).map(|j| matrix.at(i, j) * x[j]).sum()).collect();
             factor.solve(&mut b);
             assert!(b.iter().zip(&x).all(|(a, b)| (a - b).abs() < 1e-12));
-            let unit = factor.inverse() * &matrix;
-            assert!((unit - Mat::<f64>::identity(n, n)).norm_max() < 1e-12);
+            let unit = factor.inverse().matrix() * matrix.matrix();
+            assert!((unit - faer::Mat::<f64>::identity(n, n)).norm_max() < 1e-12);
         }
     }
 
     #[test]
     fn grows_row_by_row() {
         let (n, whole) = (40, matrix(40));
-        let mut factor = Factor::of(whole.as_ref().submatrix(0, 0, 3, 3)).unwrap();
+        let mut factor = Factor::of(matrix(3)).unwrap();
         for i in 3..n {
-            let mut row: Vec<f64> = (0..i).map(|j| whole[(i, j)]).collect();
+            let mut row: Vec<f64> = (0..i).map(|j| whole.at(i, j)).collect();
             factor.solve_lower(&mut row);
-            let left = whole[(i, i)] - row.iter().map(|x| x * x).sum::<f64>();
+            let left = whole.at(i, i) - row.iter().map(|x| x * x).sum::<f64>();
             factor.push(&row, left.sqrt());
         }
-        let at_once = Factor::of(whole.as_ref()).unwrap();
+        let at_once = Factor::of(whole).unwrap();
         for j in 0..n {
             for i in j..n {
                 assert!((factor.lower()[(i, j)] - at_once.lower()[(i, j)]).abs() < 1e-13);
@@ -211,7 +208,12 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_positive_definite() {
-        assert!(Factor::of(Mat::<f64>::from_fn(2, 2, |_, _| 1.0).as_ref()).is_none());
-        assert!(Factor::of(Mat::<f64>::from_fn(2, 2, |_, _| f64::NAN).as_ref()).is_none());
+        for value in [1.0, -1.0, f64::NAN] {
+            for n in [2, 200] {
+                let mut matrix = Square::zeros(n);
+                (0..n).for_each(|j| matrix.column_mut(j).fill(value));
+                assert!(Factor::of(matrix).is_none(), "{value} {n}");
+            }
+        }
     }
 }

@@ -110,13 +110,13 @@ impl GaussianProcess {
         }
         let noise = learned.with(&observations);
         let mut covariance = observations.covariance(kernel.as_ref());
-        let scale = (0..n).map(|i| covariance[(i, i)]).fold(0.0, f64::max);
+        let scale = (0..n).map(|i| covariance.at(i, i)).fold(0.0, f64::max);
         let mut before = 0.0;
-        (0..n).for_each(|i| covariance[(i, i)] += noise[i]);
+        (0..n).for_each(|i| covariance.add_to_diagonal(i, noise[i]));
         for jitter in JITTERS {
-            (0..n).for_each(|i| covariance[(i, i)] += (jitter - before) * scale);
+            (0..n).for_each(|i| covariance.add_to_diagonal(i, (jitter - before) * scale));
             before = jitter;
-            if let Some(factor) = Factor::of(covariance.as_ref()) {
+            if let Some(factor) = Factor::of(covariance.clone()) {
                 let noise = noise.iter().map(|noise| noise + jitter * scale).collect();
                 let weights = Vec::new();
                 let mut process =
@@ -299,9 +299,9 @@ impl GaussianProcess {
     /// What each observation would be predicted as from all others, noise-free, in closed form: yᵢ − αᵢ/K⁻¹ᵢᵢ with
     /// variance 1/K⁻¹ᵢᵢ less the noise (Rasmussen & Williams, eq. 5.12). O(n³), without refitting.
     pub fn leave_one_out(&self) -> Vec<Prediction> {
-        let inverse = self.factor.inverse();
+        let inverse = self.factor.inverse_above();
         let of = |i: usize| {
-            let variance = 1.0 / inverse[(i, i)];
+            let variance = 1.0 / inverse.at(i, i);
             let mean = self.observations.outputs()[i] - self.weights[i] * variance;
             Prediction { mean, sd: (variance - self.noise[i]).max(LEAST_VARIANCE * variance).sqrt() }
         };

@@ -37,9 +37,9 @@ impl GaussianProcess {
         let prior = |p: usize| self.kernel.variance(&rows[p * self.dimension()..(p + 1) * self.dimension()]);
         let scale = (0..m).map(prior).fold(0.0, f64::max);
         for jitter in [1e-12, 1e-9, 1e-6, 1e-3] {
-            let mut covariance = joint.covariance().to_owned();
-            (0..m).for_each(|p| covariance[(p, p)] += noise + jitter * scale);
-            if let Some(root) = Factor::of(covariance.as_ref()) {
+            let mut covariance = joint.square();
+            (0..m).for_each(|p| covariance.add_to_diagonal(p, noise + jitter * scale));
+            if let Some(root) = Factor::of(covariance) {
                 let (points, mean, solved) = joint.into_parts();
                 return Ok(Imagined { process: self, points, mean, solved, noise, root });
             }

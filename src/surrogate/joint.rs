@@ -12,6 +12,7 @@ use faer::{Accum, Mat, MatRef, Par};
 use super::factor::Factor;
 use super::gaussian_process::{GaussianProcess, SurrogateError};
 use super::points::Points;
+use super::square::Square;
 
 /// The posterior at m points.
 #[derive(Debug)]
@@ -73,6 +74,13 @@ impl Joint<'_> {
     /// The points, μ, and K⁻¹ k(X, X*).
     pub(super) fn into_parts(self) -> (Points, Vec<f64>, Mat<f64>) {
         (self.points, self.mean, self.solved)
+    }
+
+    /// Σ, to be factored.
+    pub(super) fn square(&self) -> Square {
+        let mut square = Square::zeros(self.len());
+        (0..self.len()).for_each(|q| square.column_mut(q).copy_from_slice(self.covariance.col_as_slice(q)));
+        square
     }
 
     /// m.
@@ -147,9 +155,9 @@ impl Joint<'_> {
         let prior = |p: usize| self.process.kernel.variance(self.points.row(p));
         let scale = (0..m).map(prior).fold(0.0, f64::max);
         for jitter in JITTERS {
-            let mut covariance = self.covariance.clone();
-            (0..m).for_each(|p| covariance[(p, p)] += jitter * scale);
-            if let Some(factor) = Factor::of(covariance.as_ref()) {
+            let mut covariance = self.square();
+            (0..m).for_each(|p| covariance.add_to_diagonal(p, jitter * scale));
+            if let Some(factor) = Factor::of(covariance) {
                 return Ok(Root { factor });
             }
         }

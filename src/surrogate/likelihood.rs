@@ -95,26 +95,25 @@ pub fn log_marginal_likelihood(
     let n = observations.len();
     let noise = at.noise.with(observations);
     let mut covariance = observations.covariance(kernel);
-    (0..n).for_each(|i| covariance[(i, i)] += noise[i]);
-    let factor =
-        Factor::of(covariance.as_ref()).ok_or(SurrogateError::NotPositiveDefinite { observations: n })?;
+    (0..n).for_each(|i| covariance.add_to_diagonal(i, noise[i]));
+    let factor = Factor::of(covariance).ok_or(SurrogateError::NotPositiveDefinite { observations: n })?;
     let centred: Vec<f64> = (0..n).map(|i| observations.centred(i, at.mean)).collect();
     let mut weights = centred.clone();
     factor.solve(&mut weights);
     // ααᵀ − K⁻¹.
-    let mut coefficients = factor.inverse();
+    let mut coefficients = factor.inverse_above();
     for j in 0..n {
         let weight = weights[j];
-        for (entry, other) in coefficients.col_as_slice_mut(j).iter_mut().zip(&weights) {
+        for (entry, other) in coefficients.column_mut(j)[..=j].iter_mut().zip(&weights) {
             *entry = weight * other - *entry;
         }
     }
     gradient.fill(0.0);
     let count = at.kernel.len();
-    observations.add_log_gradient(kernel, coefficients.as_ref(), &mut gradient[..count]);
+    observations.add_log_gradient(kernel, &coefficients, &mut gradient[..count]);
     let last = gradient.len() - 1;
     for i in 0..n {
-        let diagonal = 0.5 * coefficients[(i, i)];
+        let diagonal = 0.5 * coefficients.at(i, i);
         match observations.functional(i) {
             Functional::Value => {
                 gradient[count] += diagonal * at.noise.value;

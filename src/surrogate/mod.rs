@@ -27,6 +27,7 @@ mod likelihood;
 mod observations;
 mod path;
 mod points;
+mod square;
 
 pub use factor::Factor;
 pub use fit::{fit, fit_from};
@@ -38,6 +39,7 @@ pub use likelihood::{Hyperparameters, log_marginal_likelihood, log_posterior};
 pub use observations::{Functional, Observations};
 pub use path::Path;
 pub use points::{Distance, Points};
+pub use square::Square;
 
 #[cfg(test)]
 mod tests;

@@ -5,10 +5,9 @@
 //! covariance of two functionals is the kernel with both applied to it (Rasmussen & Williams, §9.4; Frazier, arXiv
 //! 1807.02811, §5), so that derivatives enter one joint Gaussian with the values.
 
-use faer::{Mat, MatRef};
-
 use super::kernel::{Jet, Kernel};
 use super::points::{Distance, Points};
+use super::square::Square;
 
 /// What of a function was observed at a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,14 +167,11 @@ impl Observations {
     }
 
     /// The lower triangle of the observations' covariances, without noise. O(n²·d), and O(n²·d²) with derivatives.
-    pub(super) fn covariance(&self, kernel: &dyn Kernel) -> Mat<f64> {
+    pub(super) fn covariance(&self, kernel: &dyn Kernel) -> Square {
         let n = self.len();
-        let mut covariance = Mat::<f64>::zeros(n, n);
+        let mut covariance = Square::zeros(n);
         if self.seen.is_empty() {
-            for j in 0..n {
-                let column = covariance.col_as_slice_mut(j);
-                kernel.column(self.points.row(j), &self.points, column);
-            }
+            kernel.matrix(&self.points, &mut covariance);
             return covariance;
         }
         let rows = self.rows_of_points();
@@ -184,7 +180,7 @@ impl Observations {
                 let jet = kernel.jet(self.points.row(p), self.points.row(q));
                 for &j in of_q {
                     for &i in of_p.iter().filter(|&&i| i >= j) {
-                        covariance[(i, j)] = self.entry(&jet, i, j);
+                        covariance.set(i, j, self.entry(&jet, i, j));
                     }
                 }
             }
@@ -192,13 +188,8 @@ impl Observations {
         covariance
     }
 
-    /// Adds ½ Σᵢⱼ Cᵢⱼ ∂covᵢⱼ/∂ln θ to `gradient`; of the symmetric C both triangles are read. As [`Self::covariance`].
-    pub(super) fn add_log_gradient(
-        &self,
-        kernel: &dyn Kernel,
-        weights: MatRef<'_, f64>,
-        gradient: &mut [f64],
-    ) {
+    /// Adds ½ Σᵢⱼ Cᵢⱼ ∂covᵢⱼ/∂ln θ to `gradient`; of the symmetric C the upper triangle is read. As [`Self::covariance`].
+    pub(super) fn add_log_gradient(&self, kernel: &dyn Kernel, weights: &Square, gradient: &mut [f64]) {
         if self.seen.is_empty() {
             kernel.add_log_gradient(&self.points, weights, gradient);
             return;
@@ -223,7 +214,7 @@ impl Observations {
                                 Functional::Derivative { coordinate: b },
                             ) => &mut coefficients.in_both[a * d + b],
                         };
-                        *slot += 0.5 * weights[(i, j)];
+                        *slot += 0.5 * weights.at(i.min(j), i.max(j));
                     }
                 }
                 kernel.add_jet_log_gradient(self.points.row(p), self.points.row(q), &coefficients, gradient);

@@ -70,18 +70,19 @@ fn dense(process: &GaussianProcess, rows: &[f64]) -> (Vec<f64>, Mat<f64>) {
             jet.in_both[a * 2 + b]
         }
     };
-    let mut k = Mat::from_fn(n, n, |i, j| {
-        let jet = process.kernel().jet(process.input(i), process.input(j));
-        entry(jet, seen.functional(i), seen.functional(j))
-    });
+    let mut k = Square::zeros(n);
     for i in 0..n {
+        for j in 0..n {
+            let jet = process.kernel().jet(process.input(i), process.input(j));
+            k.set(i, j, entry(jet, seen.functional(i), seen.functional(j)));
+        }
         let learned = match seen.functional(i) {
             Functional::Value => process.noise().value,
             Functional::Derivative { .. } => process.noise().derivative,
         };
-        k[(i, i)] += seen.known_noise()[i] + learned;
+        k.add_to_diagonal(i, seen.known_noise()[i] + learned);
     }
-    let inverse = Factor::of(k.as_ref()).unwrap().inverse();
+    let inverse = Factor::of(k).unwrap().inverse().matrix().to_owned();
     let points = Points::new(&DISTANCES, rows);
     let m = points.len();
     let cross = Mat::from_fn(n, m, |i, p| {

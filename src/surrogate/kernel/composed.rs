@@ -3,13 +3,13 @@
 //! Both are kernels again (Rasmussen & Williams, §4.2.4). A usual one for a mix of numbers and labels is
 //! k₁ + k₂ + k₁·k₂ (Ru et al., *Bayesian Optimisation over Multiple Continuous and Categorical Inputs*, ICML 2020).
 
-use faer::{Mat, MatRef};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::{Jet, Kernel, Role, Wave};
 use crate::surrogate::points::{Distance, Points};
+use crate::surrogate::square::Square;
 
 /// The sum of some kernels of equal dimension.
 #[derive(Clone, Debug)]
@@ -99,7 +99,7 @@ impl Kernel for Sum {
         self.0.iter().for_each(|term| term.add_variance_gradient(x, factor, gradient));
     }
 
-    fn add_log_gradient(&self, points: &Points, coefficients: MatRef<'_, f64>, gradient: &mut [f64]) {
+    fn add_log_gradient(&self, points: &Points, coefficients: &Square, gradient: &mut [f64]) {
         let mut at = 0;
         for term in &self.0 {
             let count = term.roles().len();
@@ -178,19 +178,18 @@ impl Kernel for Product {
         }
     }
 
-    fn add_log_gradient(&self, points: &Points, coefficients: MatRef<'_, f64>, gradient: &mut [f64]) {
+    fn add_log_gradient(&self, points: &Points, coefficients: &Square, gradient: &mut [f64]) {
         let n = points.len();
         let mut at = 0;
         for (index, factor) in self.0.iter().enumerate() {
-            let mut weighted = Mat::<f64>::zeros(n, n);
+            let mut weighted = Square::zeros(n);
             for j in 0..n {
                 let others = self.column_without(index, points.row(j), points);
-                for i in j..n {
-                    weighted[(i, j)] = coefficients[(i, j)] * others[i];
-                }
+                let both = coefficients.column(j).iter().zip(&others);
+                weighted.column_mut(j).iter_mut().zip(both).for_each(|(w, (c, other))| *w = c * other);
             }
             let count = factor.roles().len();
-            factor.add_log_gradient(points, weighted.as_ref(), &mut gradient[at..at + count]);
+            factor.add_log_gradient(points, &weighted, &mut gradient[at..at + count]);
             at += count;
         }
     }

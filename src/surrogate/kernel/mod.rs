@@ -21,8 +21,6 @@ mod waves;
 
 use std::fmt::Debug;
 
-use faer::MatRef;
-
 pub use composed::{Product, Sum};
 pub use jet::Jet;
 pub use shape::Shape;
@@ -31,6 +29,7 @@ pub use waves::Wave;
 pub(super) use waves::normal;
 
 use super::points::{Distance, Points};
+use super::square::Square;
 
 /// What a hyperparameter of a kernel is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,15 +69,22 @@ pub trait Kernel: Debug + Send + Sync {
     /// k(x, pᵢ) for all points, written to `column` of length n. O(n·d).
     fn column(&self, x: &[f64], points: &Points, column: &mut [f64]);
 
+    /// k(pᵢ, pⱼ) for all pairs with i ≥ j, written to the lower triangle of `matrix`. O(n²·d).
+    fn matrix(&self, points: &Points, matrix: &mut Square) {
+        for j in 0..points.len() {
+            self.column(points.row(j), points, matrix.column_mut(j));
+        }
+    }
+
     /// Adds Σᵢ cᵢ ∂k(x, pᵢ)/∂x to `gradient` of length d: 0 where a coordinate is switched off or has no order. O(n·d).
     fn add_gradient(&self, x: &[f64], points: &Points, coefficients: &[f64], gradient: &mut [f64]);
 
     /// Adds `factor` · ∂k(x, x)/∂x to `gradient`. Nothing where the variance is the same everywhere.
     fn add_variance_gradient(&self, _x: &[f64], _factor: f64, _gradient: &mut [f64]) {}
 
-    /// Adds ½ Σᵢⱼ Cᵢⱼ ∂k(pᵢ, pⱼ)/∂ln θ to `gradient`, one entry a hyperparameter; C is symmetric and its lower triangle
+    /// Adds ½ Σᵢⱼ Cᵢⱼ ∂k(pᵢ, pⱼ)/∂ln θ to `gradient`, one entry a hyperparameter; C is symmetric and its upper triangle
     /// is read. O(n²·d).
-    fn add_log_gradient(&self, points: &Points, coefficients: MatRef<'_, f64>, gradient: &mut [f64]);
+    fn add_log_gradient(&self, points: &Points, coefficients: &Square, gradient: &mut [f64]);
 
     /// k and its derivatives in one or both of two points.
     fn jet(&self, u: &[f64], v: &[f64]) -> Jet;

@@ -3,13 +3,13 @@
 //! With the slope −2k′, Δₐ = uₐ − vₐ and wₐ = 1/ℓₐ²:
 //! ∂k/∂uₐ = −slope wₐ Δₐ, ∂k/∂ln ℓₐ = slope wₐ δₐ, neither of which has a singularity at r = 0.
 
-use faer::MatRef;
 use pulp::{Scalar, Simd, WithSimd};
 
 use super::shape::{FiveHalves, Gauss, ThreeHalves};
 use super::{Jet, Kernel, Role, Shape, Wave, waves};
 use crate::surrogate::lanes::{Block, LANES, fused};
 use crate::surrogate::points::{Distance, Points};
+use crate::surrogate::square::Square;
 
 /// Matérn-5/2: what most objectives are modelled with.
 pub type Matern52 = Stationary<FiveHalves>;
@@ -163,6 +163,34 @@ impl<K: Shape> WithSimd for Column<'_, K> {
     }
 }
 
+/// Writes s² k of all pairs to the lower triangle of `matrix`.
+struct Matrix<'a, K> {
+    terms: &'a mut [Term<'a>],
+    variance: f64,
+    matrix: &'a mut Square,
+    shape: std::marker::PhantomData<K>,
+}
+
+impl<K: Shape> WithSimd for Matrix<'_, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for j in 0..self.matrix.size() {
+            let (block, lane) = (j / LANES, j % LANES);
+            self.terms.iter_mut().for_each(|term| term.from = term.places[block][lane]);
+            let column = &mut self.matrix.padded_column_mut(j)[block * LANES..];
+            let (outs, _) = column.as_chunks_mut::<LANES>();
+            for (out, at) in outs.iter_mut().zip(block..) {
+                let values = squared_distances::<S>(self.terms, 0.0, at);
+                for lane in 0..LANES {
+                    out[lane] = self.variance * K::value_and_slope::<S>(values[lane]).0;
+                }
+            }
+        }
+    }
+}
+
 /// Adds Σᵢ cᵢ slopeᵢ Δₐ of each axis, times −s² wₐ, to `gradient`.
 struct Gradient<'a, K> {
     axes: &'a [Axis],
@@ -219,42 +247,45 @@ fn total(block: &Block) -> f64 {
     sum
 }
 
-/// Adds Σᵢ₍ᵢ₎ₛ cᵢ slopeᵢ δₐ of each term to `sums` and Σ cᵢ kᵢ to `values`, from row `from` of a column on.
+/// Adds Σᵢ<ⱼ Cᵢⱼ slopeᵢⱼ δₐ of each term to `sums`; returns Σᵢ<ⱼ Cᵢⱼ kᵢⱼ.
 struct LogGradient<'a, K> {
-    terms: &'a [Term<'a>],
-    apart: f64,
-    coefficients: &'a [f64],
-    from: usize,
+    terms: &'a mut [Term<'a>],
+    coefficients: &'a Square,
     sums: &'a mut [Block],
-    values: &'a mut Block,
     shape: std::marker::PhantomData<K>,
 }
 
 impl<K: Shape> WithSimd for LogGradient<'_, K> {
-    type Output = ();
+    type Output = f64;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let first = self.from / LANES;
-        for (block, coefficients) in self.coefficients.chunks(LANES).enumerate().skip(first) {
-            let mut scaled = squared_distances::<S>(self.terms, self.apart, block);
-            let mut weights = [0.0; LANES];
-            weights[..coefficients.len()].copy_from_slice(coefficients);
-            if block == first {
-                weights[..self.from % LANES].fill(0.0);
-            }
-            for lane in 0..LANES {
-                let (value, slope) = K::value_and_slope::<S>(scaled[lane]);
-                self.values[lane] = fused::<S>(weights[lane], value, self.values[lane]);
-                scaled[lane] = weights[lane] * slope;
-            }
-            for (term, sum) in self.terms.iter().zip(self.sums.iter_mut()) {
-                let squared = term.squared(block);
+    fn with_simd<S: Simd>(self, _: S) -> f64 {
+        let mut of_values = [0.0; LANES];
+        for j in 1..self.coefficients.size() {
+            let (block, lane) = (j / LANES, j % LANES);
+            self.terms.iter_mut().for_each(|term| term.from = term.places[block][lane]);
+            let column = &self.coefficients.padded_column(j)[..(block + 1) * LANES];
+            let (columns, _) = column.as_chunks::<LANES>();
+            for (at, coefficients) in columns.iter().enumerate() {
+                let mut scaled = squared_distances::<S>(self.terms, 0.0, at);
+                let mut weights = *coefficients;
+                if at == block {
+                    weights[lane..].fill(0.0);
+                }
                 for lane in 0..LANES {
-                    sum[lane] = fused::<S>(scaled[lane], squared[lane], sum[lane]);
+                    let (value, slope) = K::value_and_slope::<S>(scaled[lane]);
+                    of_values[lane] = fused::<S>(weights[lane], value, of_values[lane]);
+                    scaled[lane] = weights[lane] * slope;
+                }
+                for (term, sum) in self.terms.iter().zip(self.sums.iter_mut()) {
+                    let squared = term.squared(at);
+                    for lane in 0..LANES {
+                        sum[lane] = fused::<S>(scaled[lane], squared[lane], sum[lane]);
+                    }
                 }
             }
         }
+        total(&of_values)
     }
 }
 
@@ -321,43 +352,33 @@ impl<K: Shape> Kernel for Stationary<K> {
         });
     }
 
-    fn add_log_gradient(&self, points: &Points, coefficients: MatRef<'_, f64>, gradient: &mut [f64]) {
-        let n = points.len();
+    fn matrix(&self, points: &Points, matrix: &mut Square) {
+        if points.is_empty() {
+            return;
+        }
         let mut terms = Vec::with_capacity(2 * self.axes.len());
-        let mut of_axes = vec![0.0; self.axes.len()];
-        let mut sums: Vec<Block> = Vec::new();
-        let mut values = [0.0; LANES];
-        let mut trace = 0.0;
-        let arch = pulp::Arch::new();
-        let mut copied = vec![0.0; n];
-        for j in 0..n {
-            let apart = self.terms(points.row(j), points, &mut terms);
-            if sums.len() < terms.len() {
-                sums.resize(terms.len(), [0.0; LANES]);
-            }
-            for (i, copy) in copied.iter_mut().enumerate().skip(j) {
-                *copy = coefficients[(i, j)];
-            }
-            trace += copied[j];
-            arch.dispatch(LogGradient {
-                terms: &terms,
-                apart,
-                coefficients: &copied,
-                from: j + 1,
-                sums: &mut sums,
-                values: &mut values,
-                shape: std::marker::PhantomData::<K>,
-            });
+        // Among the points themselves nothing lies beside an axis without a term for it.
+        self.terms(points.row(0), points, &mut terms);
+        let (terms, variance, shape) = (&mut terms, self.variance, std::marker::PhantomData::<K>);
+        pulp::Arch::new().dispatch(Matrix { terms, variance, matrix, shape });
+    }
+
+    fn add_log_gradient(&self, points: &Points, coefficients: &Square, gradient: &mut [f64]) {
+        if points.is_empty() {
+            return;
         }
-        // The same terms in every column: which axes have two depends on the points alone.
-        for (term, sum) in terms.iter().zip(&sums) {
-            of_axes[term.axis] += total(sum);
-        }
-        for (index, axis) in self.axes.iter().enumerate() {
-            gradient[index] += self.variance * axis.weight * of_axes[index];
+        let mut terms = Vec::with_capacity(2 * self.axes.len());
+        self.terms(points.row(0), points, &mut terms);
+        let of_terms: Vec<usize> = terms.iter().map(|term| term.axis).collect();
+        let mut sums = vec![[0.0; LANES]; terms.len()];
+        let (terms, shape) = (&mut terms, std::marker::PhantomData::<K>);
+        let above = pulp::Arch::new().dispatch(LogGradient { terms, coefficients, sums: &mut sums, shape });
+        for (index, sum) in of_terms.into_iter().zip(&sums) {
+            gradient[index] += self.variance * self.axes[index].weight * total(sum);
         }
         if self.is_scaled {
-            gradient[self.axes.len()] += self.variance * (0.5 * trace + total(&values));
+            let trace: f64 = (0..points.len()).map(|i| coefficients.at(i, i)).sum();
+            gradient[self.axes.len()] += self.variance * (0.5 * trace + above);
         }
     }
 
