@@ -8,6 +8,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -26,7 +27,11 @@ class Examples(unittest.TestCase):
 
     def run_example(self, program: str, *options: str) -> subprocess.CompletedProcess:
         command = [sys.executable, EXAMPLES / program, "--url", self.url, *options]
-        return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+        client = str(EXAMPLES.parent / "clients" / "python" / "src")
+        environment = {**os.environ, "PYTHONPATH": client}
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=600, check=False, env=environment
+        )
 
     def tune(self, program: str, trials: int) -> list[str]:
         """Runs the example until its study has this many trials; returns the lines it printed."""
@@ -52,6 +57,49 @@ class Examples(unittest.TestCase):
         [best] = connection.call("GET", f"/v1/studies/{study['id']}/best")["trials"]
         measured = [trial["metrics"][metric]["value"] for trial in trials]
         self.assertEqual(best["metrics"][metric]["value"], goal(measured))
+
+    def draw(self, program: str, *options: str) -> str:
+        """Runs an example that is on the Python client and ends in a picture; returns what it printed."""
+        with tempfile.TemporaryDirectory() as directory:
+            picture = Path(directory) / "picture.svg"
+            run = self.run_example(program, "--picture", str(picture), *options)
+            self.assertEqual(run.returncode, 0, run.stderr)
+            print(f"\n{program}\n{run.stdout}", end="")
+            self.assertGreater(picture.read_text().count("<circle"), 8)
+        return run.stdout
+
+    def test_mixture(self) -> None:
+        first = self.run_example("mixture.py")
+        self.assertEqual(first.returncode, 0, first.stderr)
+        recipes = first.stdout.splitlines()
+        self.assertEqual([line.split()[0] for line in recipes], [str(n) for n in range(8)])
+        for line in recipes:
+            shares = [float(word.rstrip("%")) for word in line.split() if word.endswith("%")]
+            self.assertAlmostEqual(sum(shares), 100, delta=0.3)
+        results = [f"{n}={40 + n}" for n in range(7)]
+        second = self.draw("mixture.py", "--simulate", "1", *results, "7=failed")
+        self.assertIn("best ", second)
+        refused = self.run_example("mixture.py", "0=1")
+        self.assertIn("already-told", refused.stderr.lower().replace(" ", "-"))
+
+    def test_simulation(self) -> None:
+        cost = float(self.draw("simulation.py", "--trials", "40").split()[2].rstrip(","))
+        self.assertTrue(2.38 < cost < 6, cost)
+
+    def test_two_objectives(self) -> None:
+        lines = self.draw("two_objectives.py", "--trials", "20").splitlines()[:-1]
+        displacements = [float(line.split()[4]) for line in lines]
+        self.assertGreater(len(lines), 4)
+        self.assertEqual(displacements, sorted(displacements, reverse=True))
+
+    def test_neural_network(self) -> None:
+        accuracy = float(self.draw("neural_network.py", "--trials", "10", "--workers", "2").split()[2].rstrip(","))
+        self.assertGreater(accuracy, 0.9)
+
+    def test_federated(self) -> None:
+        lines = self.draw("federated.py", "--trials", "9").splitlines()
+        self.assertEqual(sum(int(word) for word in lines[0].split() if word.isdigit()), 9)
+        self.assertGreater(len(lines[0].split("  ")), 1)
 
     def test_svc(self) -> None:
         self.check_tunes_and_resumes("tune_svc.py", "accuracy", max)

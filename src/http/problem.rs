@@ -64,6 +64,40 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Every cause.
+    pub const ALL: [Self; 20] = [
+        Self::BadRequest,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::Timeout,
+        Self::NameTaken,
+        Self::AlreadyTold,
+        Self::NotRunning,
+        Self::LeaseLost,
+        Self::StudyNotActive,
+        Self::BudgetSpent,
+        Self::SpaceExhausted,
+        Self::InProgress,
+        Self::TooLarge,
+        Self::WrongType,
+        Self::WrongHost,
+        Self::Invalid,
+        Self::KeyReused,
+        Self::Internal,
+        Self::Unavailable,
+        Self::Overloaded,
+    ];
+
+    /// Its stable URI.
+    pub fn uri(self) -> String {
+        format!("urn:tellus:problem:{}", self.parts().1)
+    }
+
+    /// The HTTP status that it answers with.
+    pub fn status(self) -> u16 {
+        self.parts().0
+    }
+
     fn parts(self) -> (u16, &'static str, &'static str) {
         match self {
             Self::BadRequest => (400, "bad-request", "The request cannot be read"),
@@ -157,14 +191,14 @@ impl Problem {
 
     /// The HTTP status.
     pub fn status(&self) -> u16 {
-        self.cause.parts().0
+        self.cause.status()
     }
 
     /// What is kept for an idempotency key, and sent.
     pub fn answer(&self) -> Answer {
-        let (status, slug, title) = self.cause.parts();
+        let (status, _, title) = self.cause.parts();
         let document = ProblemDocument {
-            kind: format!("urn:tellus:problem:{slug}"),
+            kind: self.cause.uri(),
             title: title.into(),
             status,
             detail: self.detail.clone(),
@@ -261,4 +295,17 @@ pub(super) async fn no_method() -> Problem {
 /// The answer when a handler panicked.
 pub(super) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     Problem::new(Cause::Internal, "this is a defect of the server; its log says more").into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_is_listed_once() {
+        let mut uris: Vec<String> = Cause::ALL.iter().map(|cause| cause.uri()).collect();
+        uris.sort();
+        uris.dedup();
+        assert_eq!(uris.len(), Cause::Overloaded as usize + 1);
+    }
 }

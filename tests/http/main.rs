@@ -5,6 +5,8 @@
 
 mod contract;
 mod crash;
+mod examples;
 #[path = "../postgres/mod.rs"]
 mod postgres;
+mod run;
 mod server;

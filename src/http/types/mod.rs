@@ -33,6 +33,7 @@ pub struct StudiesQuery {
     /// Go on where the page before ended: its `next_cursor`.
     pub cursor: Option<String>,
     /// At most so many, from 1 to 1000; 100 where absent.
+    #[param(minimum = 1, maximum = 1000)]
     pub limit: Option<u32>,
     /// `asc` (by creation) or `desc`.
     pub order: Option<String>,
@@ -48,6 +49,7 @@ pub struct TrialsQuery {
     /// Go on where the page before ended: its `next_cursor`.
     pub cursor: Option<String>,
     /// At most so many, from 1 to 1000; 100 where absent.
+    #[param(minimum = 1, maximum = 1000)]
     pub limit: Option<u32>,
     /// `asc` (by number) or `desc`.
     pub order: Option<String>,
@@ -61,5 +63,6 @@ pub struct EventsQuery {
     /// Those after this revision of the study.
     pub after: Option<u64>,
     /// At most so many, from 1 to 1000; 100 where absent. Pages alone.
+    #[param(minimum = 1, maximum = 1000)]
     pub limit: Option<u32>,
 }

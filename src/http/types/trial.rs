@@ -32,6 +32,7 @@ const MAX_TAGS: usize = 100;
 #[schema(as = AskRequest, example = json!({"count": 1, "worker": "gpu-3"}))]
 pub struct AskBody {
     /// How many trials, from 1 to 256; 1 where absent.
+    #[schema(minimum = 1, maximum = 256)]
     pub count: Option<u64>,
     /// Who will evaluate them.
     pub worker: Option<String>,

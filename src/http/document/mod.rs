@@ -1,6 +1,12 @@
-//! The OpenAPI document, made from the handlers, and the page that shows it.
+//! The OpenAPI document, made from the handlers and shaped for those who generate clients from it, and the page that
+//! shows it.
+
+mod examples;
+mod links;
+mod shape;
 
 use axum::Router;
+use serde_json::Value as Json;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
@@ -30,8 +36,16 @@ pub(super) fn skeleton() -> Document {
 }
 
 /// The OpenAPI document.
-pub fn document() -> Document {
-    OpenApiRouter::with_openapi(skeleton()).merge(super::routes()).split_for_parts().1
+///
+/// # Errors
+/// Never in practice: the document is made of strings.
+pub fn document() -> Result<Json, serde_json::Error> {
+    let made = OpenApiRouter::with_openapi(skeleton()).merge(super::routes()).split_for_parts().1;
+    let mut document = serde_json::to_value(made)?;
+    shape::shape(&mut document);
+    examples::add(&mut document);
+    links::add(&mut document);
+    Ok(document)
 }
 
 /// The OpenAPI document as it is committed: indented JSON.
@@ -39,12 +53,22 @@ pub fn document() -> Document {
 /// # Errors
 /// Never in practice: the document is made of strings.
 pub fn document_json() -> Result<String, serde_json::Error> {
-    let mut text = document().to_pretty_json()?;
+    let mut text = serde_json::to_string_pretty(&document()?)?;
     text.push('\n');
     Ok(text)
 }
 
 /// `/openapi.json`, and `/docs` to read it.
 pub(super) fn serve() -> Router<App> {
-    SwaggerUi::new("/docs").url("/openapi.json", document()).into()
+    SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", document().unwrap_or_default()).into()
+}
+
+/// The operation of this id, where the document has it.
+fn operation<'a>(document: &'a mut Json, id: &str) -> Option<&'a mut Json> {
+    let paths = document.get_mut("paths")?.as_object_mut()?;
+    paths
+        .values_mut()
+        .filter_map(Json::as_object_mut)
+        .flat_map(|path| path.values_mut())
+        .find(|operation| operation.get("operationId").and_then(Json::as_str) == Some(id))
 }

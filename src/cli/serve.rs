@@ -1,0 +1,176 @@
+//! `tellus serve`: the service at an address, until a signal ends it.
+
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use tellus::http::{App, router};
+use tellus::service::{Options, Service};
+use tellus::store;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use super::Failure;
+
+/// How long a stop waits for what was accepted.
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where studies are kept.
+#[derive(Args, Clone)]
+pub(crate) struct Database {
+    /// The database: `sqlite:<file>` or `postgres://…`. A SQLite file in the data directory where absent.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database: Option<String>,
+    /// Where the SQLite file is kept.
+    #[arg(long, env = "TELLUS_DATA_DIR", default_value = "tellus-data")]
+    data_dir: PathBuf,
+}
+
+/// How the service is to be served.
+#[derive(Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    database: Database,
+    /// The address to serve at.
+    #[arg(long, env = "TELLUS_LISTEN", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Also serve requests that name this host; loopback is always served.
+    #[arg(long = "allow-host", env = "TELLUS_ALLOW_HOSTS", value_delimiter = ',')]
+    allow_hosts: Vec<String>,
+    /// Serve at an address that others can reach, without authentication.
+    #[arg(long, env = "TELLUS_INSECURE")]
+    insecure: bool,
+    /// How the log is written, to standard error.
+    #[arg(long, env = "TELLUS_LOG_FORMAT", default_value = "text")]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Database {
+    fn url(&self) -> String {
+        self.database
+            .clone()
+            .unwrap_or_else(|| format!("sqlite:{}", self.data_dir.join("tellus.sqlite").display()))
+    }
+
+    /// Opens it, with its schema up to date.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub(crate) async fn connect(&self) -> Result<Arc<dyn store::Store>, Failure> {
+        let url = self.url();
+        let failed = |source| Failure::Database { url: shown(&url), source };
+        let store = store::connect(&url).await.map_err(failed)?;
+        store.migrate().await.map_err(failed)?;
+        Ok(store)
+    }
+}
+
+/// A URL without its password.
+fn shown(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if at > scheme => {
+            let user = url[scheme + 3..at].split(':').next().unwrap_or_default();
+            format!("{}{user}{}", &url[..scheme + 3], &url[at..])
+        }
+        _ => url.to_owned(),
+    }
+}
+
+/// Serves until a signal comes, then finishes what was accepted.
+///
+/// # Errors
+/// When the database or the address cannot be used.
+pub(crate) async fn serve(arguments: Serve) -> Result<(), Failure> {
+    log(arguments.log_format);
+    let address = arguments.listen;
+    if !address.ip().is_loopback() && !arguments.insecure {
+        return Err(Failure::Exposed(address));
+    }
+    let store = arguments.database.connect().await?;
+    let listener = TcpListener::bind(address).await.map_err(|source| Failure::Listen { address, source })?;
+    let address = listener.local_addr().map_err(Failure::Serve)?;
+    let service = Service::new(store, Options::default());
+    let stop = CancellationToken::new();
+    let app = App::new(service.clone(), arguments.allow_hosts, stop.clone());
+    let maintenance = tokio::spawn({
+        let stop = stop.clone();
+        async move { service.maintain(stop).await }
+    });
+    greet(address, &shown(&arguments.database.url()));
+    let stopped = stop.clone();
+    let server = axum::serve(listener, router(app)).with_graceful_shutdown(async move {
+        wait_for_signal().await;
+        tracing::info!("stopping: what was accepted is finished");
+        stopped.cancel();
+    });
+    tokio::select! {
+        served = async { server.await } => served.map_err(Failure::Serve)?,
+        () = async { stop.cancelled().await; tokio::time::sleep(STOP_TIMEOUT).await } => {
+            tracing::warn!("some requests were not finished in time");
+        }
+    }
+    // Its loop has seen the stop; whatever it does is a transaction.
+    drop(maintenance.await);
+    Ok(())
+}
+
+fn log(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+/// Where everything is, and how to begin. Nobody may be reading: that is no reason to stop.
+fn greet(address: SocketAddr, database: &str) {
+    let mut output = std::io::stdout();
+    drop(writeln!(
+        output,
+        "Tellus is serving.\n\n  \
+           API       http://{address}/v1\n  \
+           docs      http://{address}/docs\n  \
+           database  {database}\n\n\
+         A first study, and its first trial:\n\n  \
+           curl -s http://{address}/v1/studies -H 'Content-Type: application/json' -d '{{\n    \
+             \"name\": \"first\",\n    \
+             \"parameters\": [{{\"name\": \"x\", \"type\": \"float\", \"low\": -5, \"high\": 10}}],\n    \
+             \"metrics\": [{{\"name\": \"loss\", \"goal\": \"minimize\"}}]}}'\n  \
+           curl -s -X POST http://{address}/v1/studies/<id of the answer>/ask\n"
+    ));
+    drop(output.flush());
+}
+
+/// Returns at SIGTERM or SIGINT.
+pub(crate) async fn wait_for_signal() {
+    let interrupted = async { drop(tokio::signal::ctrl_c().await) };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminated) => {
+                tokio::select! {
+                    () = interrupted => {}
+                    _ = terminated.recv() => {}
+                }
+            }
+            Err(_) => interrupted.await,
+        }
+    }
+    #[cfg(not(unix))]
+    interrupted.await;
+}
