@@ -170,20 +170,33 @@ def _ax_parameter(parameter: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _ax_metrics(config: Mapping[str, Any]) -> list[dict[str, Any]]:
-    objective = config["objective"]
-    # A list of objectives, or one.
-    each = objective.get("objectives") or [objective]
-    metrics = []
-    for one in each:
-        metric = one.get("metric") or one["metrics"][0]
-        goal = "minimize" if one["minimize"] else "maximize"
-        metrics.append({"name": metric["name"], "goal": goal})
+    metrics = _ax_objectives(config["objective"])
     for constraint in config.get("outcome_constraints") or []:
         if constraint.get("relative"):
             raise ValueError("a constraint relative to a status quo has no counterpart here")
         end = "lower" if constraint["op"]["name"] == "GEQ" else "upper"
         metrics.append({"name": constraint["metric"]["name"], "goal": "constrain", end: constraint["bound"]})
     return metrics
+
+
+def _ax_objectives(objective: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """As an expression (`-loss`, `accuracy, -cost`), or as a list of objectives, or one, with their metrics."""
+    if expression := objective.get("expression"):
+        metrics = []
+        for term in str(expression).split(","):
+            name = term.strip().removeprefix("-").strip()
+            if not name or any(sign in name for sign in "+*/ "):
+                raise ValueError(f"the objective {term.strip()!r} is no metric; a weighted sum has no counterpart here")
+            metrics.append({"name": name, "goal": "minimize" if term.strip().startswith("-") else "maximize"})
+        return metrics
+    each = objective.get("objectives") or [objective]
+    return [
+        {
+            "name": (one.get("metric") or one["metrics"][0])["name"],
+            "goal": "minimize" if one["minimize"] else "maximize",
+        }
+        for one in each
+    ]
 
 
 def _ax_arms(runs: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:

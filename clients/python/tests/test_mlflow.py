@@ -1,0 +1,32 @@
+"""MLflow, where it is installed."""
+
+import pytest
+
+pytest.importorskip("mlflow")
+
+from mlflow.tracking import MlflowClient  # noqa: E402
+
+import tellus  # noqa: E402
+from tellus.mlflow import MlflowCallback  # noqa: E402
+
+
+def test_each_trial_is_a_run(client, name, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    place = f"file:{tmp_path}/runs"
+
+    def function(p):
+        if p["kernel"] == "poly":
+            raise RuntimeError("no")
+        return p["x"]
+
+    callback = MlflowCallback(tracking_uri=place, owner="ada")
+    space = {"x": (0.0, 1.0), "kernel": ["rbf", "poly"]}
+    result = tellus.minimize(function, space, trials=6, name=name, client=client, workers=2, callback=callback)
+    tracking = MlflowClient(place)
+    runs = tracking.search_runs([tracking.get_experiment_by_name(name).experiment_id])
+    assert len(runs) == 6
+    for run in runs:
+        trial = result.study.get_trial(int(run.data.tags["tellus.trial"]))
+        assert float(run.data.params["x"]) == trial["x"] and run.data.tags["owner"] == "ada"
+        assert run.info.status == ("FAILED" if trial.state == "failed" else "FINISHED")
+        assert run.data.metrics == trial.metrics
