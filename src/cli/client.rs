@@ -21,17 +21,33 @@ const MAX_ANSWER_BYTES: u64 = 1 << 28;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CallError {
     /// The service refused.
-    #[error("{method} {path}: {title} ({status}): {detail}")]
-    Refused { method: String, path: String, status: u16, cause: String, title: String, detail: String },
+    #[error(transparent)]
+    Refused(Box<Refusal>),
     /// It could not be reached, or did not answer as it should.
     #[error("{method} {url}: {reason}; is the service running there?")]
     Unreachable { method: String, url: String, reason: String },
 }
 
+/// A problem document (RFC 9457), and what it answered.
+#[derive(Debug, thiserror::Error)]
+#[error("{request}: {title} ({status}): {detail}")]
+pub(crate) struct Refusal {
+    /// Method and path.
+    pub(crate) request: String,
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// The cause's URI.
+    pub(crate) cause: String,
+    /// The cause in words.
+    pub(crate) title: String,
+    /// What to change; each fault on a line of its own where there are several.
+    pub(crate) detail: String,
+}
+
 impl CallError {
     /// Whether the service refused for this cause, the last word of its URI.
     pub(crate) fn is(&self, wanted: &str) -> bool {
-        matches!(self, Self::Refused { cause, .. } if cause.rsplit(':').next() == Some(wanted))
+        matches!(self, Self::Refused(refusal) if refusal.cause.rsplit(':').next() == Some(wanted))
     }
 }
 
@@ -108,8 +124,9 @@ impl Client {
                 Err(failure) => failure,
             };
             let passes = match &failure {
-                CallError::Refused { status, .. } => {
-                    matches!(status, 408 | 429 | 500 | 502 | 503 | 504) || failure.is("request-in-progress")
+                CallError::Refused(refusal) => {
+                    matches!(refusal.status, 408 | 429 | 500 | 502 | 503 | 504)
+                        || failure.is("request-in-progress")
                 }
                 CallError::Unreachable { .. } => true,
             };
@@ -158,8 +175,9 @@ impl Client {
             let part = |name: &str| fault[name].as_str().unwrap_or_default().to_owned();
             detail.push_str(&format!("\n  {}: {}", part("pointer"), part("detail")));
         }
-        let (method, path) = (method.to_owned(), path.to_owned());
-        Err(CallError::Refused { method, path, status, cause: field("type"), title: field("title"), detail })
+        let request = format!("{method} {path}");
+        let refusal = Refusal { request, status, cause: field("type"), title: field("title"), detail };
+        Err(CallError::Refused(Box::new(refusal)))
     }
 
     fn unreachable(&self, method: &str, path: &str, reason: String) -> CallError {

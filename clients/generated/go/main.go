@@ -36,18 +36,18 @@ func main() {
 		ctx = context.WithValue(ctx, tellus.ContextAccessToken, token)
 	}
 
-	x := tellus.NewFloatParameter(10, -5, "x", "float")
-	kernel := tellus.NewCategoricalParameter([]interface{}{"rbf", "poly"}, "kernel", "categorical")
-	degree := tellus.NewIntParameter(5, 2, "degree", "int")
-	degree.SetWhen(map[string][]interface{}{"kernel": {"poly"}})
+	x := tellus.NewFloatParameter("x", -5, 10, "float")
+	kernel := tellus.NewCategoricalParameter("kernel", []interface{}{"rbf", "poly"}, "categorical")
+	degree := tellus.NewIntParameter("degree", 2, 5, "int")
+	degree.SetWhen(map[string]interface{}{"kernel": []string{"poly"}})
 	request := tellus.NewStudyRequest(
-		[]tellus.Metric{*tellus.NewMetric(tellus.MINIMIZE, "loss")},
 		fmt.Sprintf("generated-go-%d", time.Now().UnixNano()),
 		[]tellus.Parameter{
 			tellus.FloatParameterAsParameter(x),
 			tellus.CategoricalParameterAsParameter(kernel),
 			tellus.IntParameterAsParameter(degree),
 		},
+		[]tellus.Metric{*tellus.NewMetric("loss", tellus.MINIMIZE)},
 	)
 	request.SetSeed(1)
 	study, _, err := client.StudiesAPI.CreateStudy(ctx).StudyRequest(*request).IdempotencyKey(request.Name).Execute()

@@ -38,8 +38,8 @@ pub(super) fn shape(document: &mut Json) {
         let megabytes = MAX_BODY_BYTES >> 20;
         description.push_str(&format!(
             "\n\nLimits: a body of {megabytes} MiB, 256 trials an ask, 10,000 trials attached at once, 1000 entries a \
-             page, 255 characters of an idempotency key. Integers lie within ±(2^53 − 1).\n\n{}",
-            causes()
+             page, 255 characters of an idempotency key. Integers lie within ±(2^53 − 1). The causes of refusals \
+             are listed with the schema `Problem`."
         ));
     }
 }
