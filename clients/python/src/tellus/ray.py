@@ -38,6 +38,8 @@ class TellusSearch(Searcher):
         **definition: Any,
     ):
         super().__init__(metric=metric, mode=mode)
+        self._metric: str | None = metric
+        self._mode: str | None = mode
         self._client = client if isinstance(client, Client) else Client(client)
         self._space = dict(space) if space else None
         self._fixed: dict[str, Any] = {}
@@ -78,7 +80,7 @@ class TellusSearch(Searcher):
         number = self._numbers.pop(trial_id, None)
         if number is None or self._study is None:
             return
-        value = (result or {}).get(self._metric)
+        value = (result or {}).get(self._metric or "")
         if error:
             self._study.tell(number, failed="it failed in Ray Tune")
         elif value is None or not math.isfinite(value):

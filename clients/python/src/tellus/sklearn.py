@@ -82,7 +82,7 @@ class TellusSearchCV(BaseSearchCV):
     def _run_search(self, evaluate_candidates: Callable[[list[dict[str, Any]]], Any]) -> None:
         client = self.client if isinstance(self.client, Client) else Client(self.client)
         name = self.study_name or f"{type(self.estimator).__name__}-{uuid.uuid4().hex[:8]}"
-        definition = {} if self.random_state is None else {"seed": int(self.random_state)}
+        definition: dict[str, Any] = {} if self.random_state is None else {"seed": int(self.random_state)}
         self.study_ = client.study(name, self.space, {"score": "maximize"}, **definition)
         counts = self.study_.record["trial_counts"]
         left = self.n_iter - counts["completed"] - counts["failed"]
