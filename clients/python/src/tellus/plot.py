@@ -121,8 +121,8 @@ def chart(
         _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, across, "middle"),
         _text(10, 34, up, "start"),
     ]
-    x_at, x_ticks = _axis([dot[0] for dot in dots], LEFT, WIDTH - RIGHT)
-    y_at, y_ticks = _axis([dot[1] for dot in dots], HEIGHT - BOTTOM, TOP)
+    x_at, x_ticks = _axis([*(dot[0] for dot in dots), *(x for x, _ in line)], LEFT, WIDTH - RIGHT)
+    y_at, y_ticks = _axis([*(dot[1] for dot in dots), *(y for _, y in line)], HEIGHT - BOTTOM, TOP)
     for tick in x_ticks:
         parts.append(_text(x_at(tick), HEIGHT - BOTTOM + 18, f"{tick:g}", "middle"))
     for tick in y_ticks:
