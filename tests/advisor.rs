@@ -50,6 +50,8 @@ fn tell(
         coordinates: Some(definition.space().encode(&proposal.point)),
         standing,
         told_revision: number as u64 + 1,
+        curve: Vec::new(),
+        gain: None,
     }
 }
 

@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 
 use crate::space::PointKey;
-use crate::study::{Definition, Observation, Outcome, Trial, TrialState};
+use super::stopping::Curve;
+use crate::study::{Definition, Direction, Measurement, Observation, Outcome, Trial, TrialState};
 
 /// The trials of a study by number.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +26,10 @@ pub struct Seen {
     pub standing: Standing,
     /// The study's revision when it was told: orders what was learned.
     pub told_revision: u64,
+    /// Its measurements of the one objective by step, larger being better; empty where there are several objectives.
+    pub curve: Curve,
+    /// The value of the one objective, larger being better, once it is completed.
+    pub gain: Option<f64>,
 }
 
 /// What a trial says to the models.
@@ -36,7 +41,7 @@ pub enum Standing {
     Failed,
     /// Its result is awaited: queued or running.
     Pending,
-    /// Ended early: its point is not proposed again, nothing else is learned.
+    /// Ended early: its point is not proposed again, and what its curve promises is learned.
     Stopped,
     /// It says nothing: abandoned or expired. The point may be proposed again.
     Void,
@@ -58,8 +63,30 @@ impl Seen {
             (Some(Outcome::Abandoned { .. }), _) | (None, TrialState::Expired) => Standing::Void,
             (None, _) => Standing::Pending,
         };
-        Self { key: trial.key, coordinates, standing, told_revision: trial.told_revision.unwrap_or(0) }
+        let told_revision = trial.told_revision.unwrap_or(0);
+        let (curve, gain) = (curve(definition, &trial.measurements), gain(definition, trial));
+        Self { key: trial.key, coordinates, standing, told_revision, curve, gain }
     }
+}
+
+/// The one objective of a study with the sign that turns it so that larger is better.
+fn objective(definition: &Definition) -> Option<(&str, f64)> {
+    let mut objectives = definition.objectives();
+    let objective = objectives.next()?;
+    let sign = objective.direction().map(Direction::sign)?;
+    objectives.next().is_none().then_some((objective.name.as_str(), sign))
+}
+
+/// What measurements say of the one objective by step.
+pub fn curve(definition: &Definition, measurements: &[Measurement]) -> Curve {
+    let Some((name, sign)) = objective(definition) else { return Curve::new() };
+    let measured = measurements.iter();
+    measured.filter_map(|at| at.metrics.get(name).map(|seen| (at.step, sign * seen.value))).collect()
+}
+
+fn gain(definition: &Definition, trial: &Trial) -> Option<f64> {
+    let (name, sign) = objective(definition)?;
+    trial.outcome.as_ref()?.value(name).map(|value| sign * value)
 }
 
 impl History {
@@ -106,7 +133,8 @@ impl History {
             .enumerate()
             .filter(|(_, seen)| {
                 seen.coordinates.is_some()
-                    && matches!(seen.standing, Standing::Completed(_) | Standing::Failed)
+                    && (matches!(seen.standing, Standing::Completed(_) | Standing::Failed)
+                        || (seen.standing == Standing::Stopped && !seen.curve.is_empty()))
             })
             .collect();
         told.sort_by_key(|(number, seen)| (seen.told_revision, *number));

@@ -9,10 +9,12 @@ mod beliefs;
 mod history;
 mod memo;
 mod recommend;
+mod stopping;
 mod suggest;
 
-pub use history::{History, Seen, Standing};
+pub use history::{History, Seen, Standing, curve};
 pub use recommend::{Predicted, Recommendation, pareto_front};
+pub use stopping::Curve;
 pub use suggest::{Proposal, origin};
 
 use crate::acquisition::ALGORITHMS;

@@ -68,6 +68,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(trials::get_trial, trials::change_trial))
         .routes(routes!(trials::tell))
         .routes(routes!(trials::heartbeat))
+        .routes(routes!(trials::measure))
         .routes(routes!(studies::get_best))
         .routes(routes!(events::list_events))
         .routes(routes!(health::healthz))

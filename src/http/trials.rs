@@ -10,12 +10,12 @@ use super::idempotency::once;
 use super::problem::ProblemDocument;
 use super::studies::{bad_cursor, json_answer, page};
 use super::types::{
-    AskAnswer, AskBody, AttachAnswer, AttachRequest, HeartbeatAnswer, HeartbeatRequest, TellRequest, Trial,
+    AskAnswer, AskBody, AttachAnswer, AttachRequest, HeartbeatAnswer, HeartbeatRequest, MeasureRequest, TellRequest, Trial,
     TrialList, TrialPatch, TrialsQuery,
 };
 use super::{App, Cause, Problem};
 use crate::service::OwnedKeyed;
-use crate::store::{Cursor, Keyed, TrialChange};
+use crate::store::{Cursor, Keyed, Measured, TrialChange};
 use crate::study::{StudyState, Trial as StoredTrial, TrialState};
 
 /// Ask for trials to evaluate
@@ -203,4 +203,40 @@ pub(super) async fn heartbeat(
     let state = app.service.store().heartbeat(study, number, body.value.lease_token).await?;
     app.service.changed(study);
     Ok(axum::Json(HeartbeatAnswer { should_stop: state != StudyState::Active }))
+}
+
+/// Report an intermediate value of a running trial, which is a heartbeat too
+///
+/// `should_stop` says whether the trial is worth going on with, by the study's `early_stopping` rule; it is true also
+/// when the study is not active. A trial that ends early is told as `{"stopped": true}`.
+#[utoipa::path(post, path = "/v1/studies/{study}/trials/{number}/measurements", operation_id = "measure", tag = "trials",
+    params(("study" = Uuid, Path, description = "The study's id"),
+        ("number" = u64, Path, description = "The trial's number"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 characters")),
+    request_body = MeasureRequest,
+    responses(
+        (status = 200, description = "Whether to go on", body = HeartbeatAnswer),
+        (status = "4XX", description = "Refused: `lease-lost`, `not-running` …", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 503, description = "Try again later", body = ProblemDocument, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn measure(
+    State(app): State<App>,
+    TrialPath(study, number): TrialPath,
+    body: Body<MeasureRequest>,
+) -> Response {
+    let key = body.key;
+    let work = async {
+        let definition = app.service.store().study(study).await?.definition;
+        let measure = body.value.check(&definition).map_err(Problem::invalid)?;
+        let is_hopeless = app.service.is_hopeless(study, number, &measure.measurement).await?;
+        let answer = |measured: &Measured| {
+            let should_stop = is_hopeless || measured.state != StudyState::Active;
+            json_answer(200, None, &HeartbeatAnswer { should_stop })
+        };
+        let keyed = key.as_ref().map(|key| Keyed { key, answer: &answer });
+        let measured = app.service.store().measure(study, number, measure, keyed).await?;
+        app.service.changed(study);
+        Ok(answer(&measured))
+    };
+    once(&app, key.clone(), work).await
 }

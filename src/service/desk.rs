@@ -114,6 +114,9 @@ impl Service {
         if count == 0 {
             return Ok(Vec::new());
         }
+        if let Some(proposals) = self.known_ahead(snapshot, count).await {
+            return Ok(proposals);
+        }
         let advisor = Arc::clone(&self.inner.advisor);
         let definition = Arc::clone(&snapshot.record.definition);
         let history = Arc::clone(&snapshot.history);

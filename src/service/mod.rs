@@ -4,6 +4,7 @@
 //! What a [`Service`] keeps is a memo (histories as far as they were read, fits, listeners); any number of services may
 //! share one database. Rules that several servers must agree on are the store's.
 
+mod ahead;
 mod desk;
 mod error;
 mod learned;
@@ -19,14 +20,15 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::advisor::Advisor;
+use crate::advisor::{Advisor, curve};
 use crate::space::Fault;
-use crate::store::{Answer, IdempotencyKey, Keyed, Store};
-use crate::study::{AskRequest, Definition, StudyDraft, StudyId, Trial};
+use crate::store::{Answer, IdempotencyKey, Keyed, Result as StoreResult, Store};
+use crate::study::{AskRequest, Definition, Measurement, StudyDraft, StudyId, Trial};
 
 pub use error::{AskError, ServiceError};
 pub use learned::{Best, Recommended};
 
+use ahead::Ahead;
 use desk::{Desk, WaitingAsk};
 use listeners::Listeners;
 use numerics::Numerics;
@@ -44,12 +46,23 @@ pub struct Options {
     pub threads: usize,
     /// How many computations may wait for them before the service says that it is overloaded.
     pub waiting: usize,
+    /// Whether the next points are computed before they are asked for, while a thread is idle.
+    pub ahead: LookAhead,
+}
+
+/// Whether the next points are computed before they are asked for. It changes no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LookAhead {
+    /// While a thread is idle.
+    WhenIdle,
+    /// Never.
+    Never,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { threads, waiting: 1024 }
+        Self { threads, waiting: 1024, ahead: LookAhead::WhenIdle }
     }
 }
 
@@ -81,6 +94,8 @@ struct Inner {
     snapshots: Snapshots,
     desks: Mutex<HashMap<StudyId, Desk>>,
     listeners: Listeners,
+    ahead: Ahead,
+    looks_ahead: bool,
 }
 
 impl Service {
@@ -93,6 +108,8 @@ impl Service {
             snapshots: Snapshots::default(),
             desks: Mutex::default(),
             listeners: Listeners::default(),
+            ahead: Ahead::default(),
+            looks_ahead: options.ahead == LookAhead::WhenIdle,
         };
         Self { inner: Arc::new(inner) }
     }
@@ -139,9 +156,33 @@ impl Service {
         receiver.await.unwrap_or(Err(AskError::Cancelled))
     }
 
-    /// Says that a study changed: wakes those who listen to it.
+    /// Says that a study changed: wakes those who listen to it, and computes its next points while there is time.
     pub fn changed(&self, study: StudyId) {
         self.inner.listeners.changed(study);
+        self.look_ahead(study);
+    }
+
+    /// Whether a running trial is not worth going on with, by the study's rule, once it is measured like this.
+    ///
+    /// # Errors
+    /// When there is no such study, or the database does not answer.
+    pub async fn is_hopeless(
+        &self,
+        study: StudyId,
+        number: u64,
+        measurement: &Measurement,
+    ) -> StoreResult<bool> {
+        let snapshot = self.inner.snapshots.read(self.inner.store.as_ref(), study).await?;
+        let definition = &snapshot.record.definition;
+        let Ok(number) = usize::try_from(number) else { return Ok(false) };
+        let Some(seen) = snapshot.history.trials().get(number) else { return Ok(false) };
+        let mut known = seen.curve.clone();
+        for (step, value) in curve(definition, std::slice::from_ref(measurement)) {
+            known.retain(|(at, _)| *at != step);
+            known.push((step, value));
+        }
+        known.sort_by_key(|(step, _)| *step);
+        Ok(snapshot.history.should_stop(definition.draft().algorithm.early_stopping, number, &known))
     }
 
     /// Ticks whenever a study changes through this service.

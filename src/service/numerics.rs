@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// When a client should try again.
 pub(super) const RETRY_AFTER_SECONDS: u64 = 2;
@@ -35,13 +35,30 @@ impl Numerics {
         }
         let _waiting = Leave(&self.waiting);
         let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return Err(Overloaded) };
-        let done = tokio::task::spawn_blocking(move || {
-            let _place = place;
-            compute()
-        });
         // A panic in the numerics reaches the log by the panic hook; the client is asked to try again.
-        done.await.map_err(|_| Overloaded)
+        on_a_thread(place, compute).await.ok_or(Overloaded)
     }
+
+    /// Runs `compute` if a place is free at once; `None` where none is.
+    pub(super) async fn run_if_idle<T: Send + 'static>(
+        &self,
+        compute: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        on_a_thread(place, compute).await
+    }
+}
+
+/// Runs `compute` on a thread that may block, and gives the place back after it; `None` where it panicked.
+async fn on_a_thread<T: Send + 'static>(
+    place: OwnedSemaphorePermit,
+    compute: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let done = tokio::task::spawn_blocking(move || {
+        let _place = place;
+        compute()
+    });
+    done.await.ok()
 }
 
 /// Counts down when a computation ends or is cancelled.

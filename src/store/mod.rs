@@ -102,6 +102,15 @@ pub trait Store: Send + Sync {
     /// trial had expired.
     async fn heartbeat(&self, study: StudyId, number: u64, lease_token: Option<Uuid>) -> Result<StudyState>;
 
+    /// Adds an intermediate value to a trial, which is a heartbeat too. A step that was measured before is replaced.
+    async fn measure(
+        &self,
+        study: StudyId,
+        number: u64,
+        measure: Measure,
+        keyed: Option<Keyed<'_, Measured>>,
+    ) -> Result<Measured>;
+
     /// Changes what a client keeps with a trial.
     async fn change_trial(&self, study: StudyId, number: u64, change: TrialChange) -> Result<Trial>;
 
@@ -286,6 +295,24 @@ pub struct Tell {
     pub amend: bool,
     /// Must be the current one where given.
     pub lease_token: Option<Uuid>,
+}
+
+/// An intermediate value of a trial, as a client reports it.
+#[derive(Clone, Debug)]
+pub struct Measure {
+    /// The value.
+    pub measurement: Measurement,
+    /// Must be the current one where given.
+    pub lease_token: Option<Uuid>,
+}
+
+/// A trial that was measured, in its study.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// The trial with its measurements.
+    pub trial: Trial,
+    /// Whether the study hands out trials.
+    pub state: StudyState,
 }
 
 /// A page of events.

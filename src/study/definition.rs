@@ -69,6 +69,32 @@ pub struct AlgorithmDraft {
     /// Size of the initial design, where the advisor's own choice is not wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_trials: Option<u64>,
+    /// When running trials are told to stop.
+    #[serde(default, skip_serializing_if = "EarlyStopping::is_default")]
+    pub early_stopping: EarlyStopping,
+}
+
+/// When a running trial is told to stop, from its intermediate measurements.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EarlyStopping {
+    /// The service chooses the rule.
+    #[default]
+    Auto,
+    /// Never, but when the study is not active.
+    Never,
+    /// When it is below the median of the completed trials.
+    Median,
+    /// When it is not among the best third at a rung.
+    SuccessiveHalving,
+    /// When it is not likely to become the best.
+    Predicted,
+}
+
+impl EarlyStopping {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 fn default_acquisition() -> String {
@@ -77,7 +103,11 @@ fn default_acquisition() -> String {
 
 impl Default for AlgorithmDraft {
     fn default() -> Self {
-        Self { acquisition: default_acquisition(), initial_trials: None }
+        Self {
+            acquisition: default_acquisition(),
+            initial_trials: None,
+            early_stopping: EarlyStopping::default(),
+        }
     }
 }
 

@@ -136,6 +136,8 @@ pub enum EventKind {
     TrialAmended,
     /// A trial's lease ended.
     TrialExpired,
+    /// An intermediate value of a trial was reported.
+    TrialMeasured,
     /// A heartbeat came for an expired trial: it runs again.
     TrialRevived,
     /// A trial's note, tags or metadata changed, or a retry was told before it.
@@ -144,7 +146,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::StudyCreated,
         Self::StudyChanged,
         Self::TrialCreated,
@@ -152,6 +154,7 @@ impl EventKind {
         Self::TrialTold,
         Self::TrialAmended,
         Self::TrialExpired,
+        Self::TrialMeasured,
         Self::TrialRevived,
         Self::TrialChanged,
     ];
@@ -166,6 +169,7 @@ impl EventKind {
             Self::TrialTold => "trial_told",
             Self::TrialAmended => "trial_amended",
             Self::TrialExpired => "trial_expired",
+            Self::TrialMeasured => "trial_measured",
             Self::TrialRevived => "trial_revived",
             Self::TrialChanged => "trial_changed",
         }

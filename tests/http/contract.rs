@@ -32,6 +32,7 @@ on_both_stores!(
     bad_input_is_refused_and_nothing_is_stored,
     a_key_is_answered_once,
     leases_end_and_are_taken_up_again,
+    measurements_tell_when_to_stop,
     budgets_and_states_end_asks,
     the_best_is_feasible,
     eight_workers_get_different_points,
@@ -375,4 +376,44 @@ async fn studies_and_trials_are_listed_in_pages(server: Server) {
     assert_eq!(page["trials"], json!([]));
     assert_eq!(server.get("/v1/studies?limit=0").await.0, 422);
     assert_eq!(server.get("/v1/studies?colour=red").await.0, 400);
+}
+
+async fn measurements_tell_when_to_stop(server: Server) {
+    let (_, study) = server.post("/v1/studies", plane("a", "space_filling")).await;
+    let study = format!("/v1/studies/{}", study["id"].as_str().unwrap());
+    let measure = async |number: u64, step: u64, value: f64| {
+        let path = format!("{study}/trials/{number}/measurements");
+        let (status, answer) = server.post(&path, json!({"step": step, "metrics": {"loss": value}})).await;
+        assert_eq!(status, 200, "{answer}");
+        answer["should_stop"].as_bool().unwrap()
+    };
+    // Six trials whose losses fall by the same share from step to step.
+    for number in 0..6_u64 {
+        server.post(&format!("{study}/ask"), json!({})).await;
+        for step in 0..4_u64 {
+            let value = (1.0 + number as f64) * (1.0 + 0.5_f64.powf(step as f64));
+            assert!(!measure(number, step, value).await);
+        }
+        let told = json!({"metrics": {"loss": 1.0 + number as f64}});
+        assert_eq!(server.post(&format!("{study}/trials/{number}/tell"), told).await.0, 200);
+    }
+    server.post(&format!("{study}/ask"), json!({})).await;
+    assert!(!measure(6, 0, 1.9).await);
+    assert!(measure(6, 0, 30.0).await);
+    assert!(measure(6, 2, 25.0).await);
+    let trial = server.get(&format!("{study}/trials/6")).await.1;
+    assert_eq!(trial["measurements"].as_array().unwrap().len(), 2, "a step measured again is replaced: {trial}");
+    assert_eq!(server.post(&format!("{study}/trials/6/tell"), json!({"stopped": true})).await.0, 200);
+    let trial = server.get(&format!("{study}/trials/6")).await.1;
+    assert_eq!((trial["state"].as_str(), &trial["metrics"]), (Some("stopped"), &Json::Null), "{trial}");
+    // Faults, an unknown trial, and one that does not run.
+    let bad = json!({"step": 1, "metrics": {"speed": 1.0}});
+    assert_eq!(server.post(&format!("{study}/trials/6/measurements"), bad).await.0, 422);
+    let good = json!({"step": 1, "metrics": {"loss": 1.0}});
+    assert_eq!(server.post(&format!("{study}/trials/99/measurements"), good.clone()).await.0, 404);
+    assert_eq!(server.post(&format!("{study}/trials/6/measurements"), good.clone()).await.0, 409);
+    // A paused study wants no evaluation to go on.
+    server.post(&format!("{study}/ask"), json!({})).await;
+    server.patch(&study, json!({"state": "paused"})).await;
+    assert!(measure(7, 0, 0.1).await);
 }

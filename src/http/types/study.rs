@@ -229,6 +229,44 @@ pub struct Algorithm {
     /// Size of the initial design.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_trials: Option<u64>,
+    /// When running trials are told to stop, by their measurements.
+    #[serde(default, skip_serializing_if = "EarlyStopping::is_auto")]
+    pub early_stopping: EarlyStopping,
+}
+
+/// When a running trial is told to stop, from its intermediate measurements of the one objective: `auto` (the service
+/// chooses), `never`, `median` (below the completed trials' median), `successive_halving` (not among the best third at
+/// a rung of 1, 3, 9 … steps), `predicted` (unlikely to become the best).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EarlyStopping {
+    /// The service chooses.
+    #[default]
+    Auto,
+    /// Only when the study is not active.
+    Never,
+    /// Below the completed trials' median.
+    Median,
+    /// Not among the best third at a rung.
+    SuccessiveHalving,
+    /// Unlikely to become the best.
+    Predicted,
+}
+
+impl EarlyStopping {
+    fn is_auto(&self) -> bool {
+        *self == Self::Auto
+    }
+
+    fn into_rule(self) -> crate::study::EarlyStopping {
+        match self {
+            Self::Auto => crate::study::EarlyStopping::Auto,
+            Self::Never => crate::study::EarlyStopping::Never,
+            Self::Median => crate::study::EarlyStopping::Median,
+            Self::SuccessiveHalving => crate::study::EarlyStopping::SuccessiveHalving,
+            Self::Predicted => crate::study::EarlyStopping::Predicted,
+        }
+    }
 }
 
 fn default_acquisition() -> String {
@@ -237,7 +275,11 @@ fn default_acquisition() -> String {
 
 impl Default for Algorithm {
     fn default() -> Self {
-        Self { acquisition: default_acquisition(), initial_trials: None }
+        Self {
+            acquisition: default_acquisition(),
+            initial_trials: None,
+            early_stopping: EarlyStopping::Auto,
+        }
     }
 }
 
@@ -422,6 +464,7 @@ impl StudyRequest {
             algorithm: AlgorithmDraft {
                 acquisition: self.algorithm.acquisition,
                 initial_trials: self.algorithm.initial_trials,
+                early_stopping: self.algorithm.early_stopping.into_rule(),
             },
             budget: self.budget.into(),
             default_lease_seconds: self.default_lease_seconds,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::study::present;
 use crate::service::{Best, Recommended};
 use crate::space::Fault;
-use crate::store::{AttachedTrial, Tell};
+use crate::store::{AttachedTrial, Measure, Tell};
 use crate::study::{
     AskRequest, Definition, Event, Measurement, Observation, Outcome, PastOutcome, Trial as StoredTrial,
     outcome_faults,
@@ -23,6 +23,8 @@ const MAX_COUNT: usize = 256;
 pub const MAX_ATTACHED: usize = 10_000;
 /// Longest worker's name, reason or note, in characters.
 const MAX_TEXT: usize = 10_000;
+/// Steps beyond this are not exact in every JSON reader.
+const MAX_STEP: u64 = (1 << 53) - 1;
 /// Most tags of a trial.
 const MAX_TAGS: usize = 100;
 
@@ -340,6 +342,36 @@ pub struct HeartbeatRequest {
     pub lease_token: Option<Uuid>,
 }
 
+/// An intermediate value of a running trial.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"step": 3, "metrics": {"accuracy": 0.81}}))]
+pub struct MeasureRequest {
+    /// Epoch, iteration or whatever is counted, from 0. A step that was measured before is replaced.
+    pub step: u64,
+    /// The metrics so far; none need be there.
+    pub metrics: BTreeMap<String, MetricValue>,
+    /// Must be the current one where given.
+    pub lease_token: Option<Uuid>,
+}
+
+impl MeasureRequest {
+    /// The checked measurement.
+    ///
+    /// # Errors
+    /// Every fault.
+    pub fn check(self, definition: &Definition) -> Result<Measure, Vec<Fault>> {
+        let metrics = observations(self.metrics);
+        let of_metrics = outcome_faults(definition, &metrics, true);
+        let mut faults: Vec<Fault> = of_metrics.into_iter().map(|fault| fault.under("/metrics")).collect();
+        if self.step > MAX_STEP {
+            faults.push(Fault::new("/step", "a step lies below 2^53"));
+        }
+        let measurement = Measurement { step: self.step, metrics };
+        if faults.is_empty() { Ok(Measure { measurement, lease_token: self.lease_token }) } else { Err(faults) }
+    }
+}
+
 /// Whether to go on.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct HeartbeatAnswer {
@@ -605,7 +637,7 @@ pub struct EventAnswer {
     /// The study's revision that it made.
     pub id: u64,
     /// `study_created`, `study_changed`, `trial_created`, `trial_started`, `trial_told`, `trial_amended`,
-    /// `trial_expired`, `trial_revived`, `trial_changed`; `reset` where events before this one are no longer kept.
+    /// `trial_expired`, `trial_measured`, `trial_revived`, `trial_changed`; `reset` where events before this one are no longer kept.
     #[serde(rename = "type")]
     pub kind: String,
     /// The trial it happened to.

@@ -5,11 +5,44 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::super::super::{Result, StoreError};
-use super::super::Database;
+use super::super::{Connection, Database};
 use super::hand_out::lease_end;
-use super::rows;
+use super::locked::LockedStudy;
+use super::rows::{self, StoredTrial};
 use super::{Backend, events, trials};
 use crate::study::{self, EventKind, Refusal, StudyId, StudyState, TrialState};
+
+/// Who says that a trial is being evaluated.
+pub(super) struct Holder {
+    pub(super) number: u64,
+    /// Must be the current one where given.
+    pub(super) lease_token: Option<Uuid>,
+}
+
+/// Extends the lease of a trial by its length from now, by the rules of [`study::heartbeat`].
+pub(super) async fn extend(
+    connection: &mut Connection,
+    study: &mut LockedStudy,
+    stored: &mut StoredTrial,
+    holder: Holder,
+) -> Result<()> {
+    if holder.lease_token.is_some() && holder.lease_token != stored.trial.lease_token {
+        return Err(Refusal::LeaseLost.into());
+    }
+    let before = stored.trial.state;
+    let retried = before == TrialState::Expired
+        && trials::retry_of(connection, study.record.id, holder.number).await?.is_some();
+    let after = study::heartbeat(before, retried)?;
+    study.discount(stored);
+    stored.trial.state = after;
+    stored.trial.lease_expires_at = lease_end(study.now, stored.trial.lease_seconds);
+    study.count(stored);
+    if before != after {
+        let data = events::of_start(&stored.trial);
+        stored.trial.revision = study.append(EventKind::TrialRevived, Some(holder.number), data);
+    }
+    Ok(())
+}
 
 impl Backend {
     pub(super) async fn extend_lease(
@@ -22,21 +55,7 @@ impl Backend {
         let mut study = self.lock(&mut transaction, study).await?;
         let id = study.record.id;
         let mut stored = trials::read(&mut transaction, id, number, &study.record.definition).await?;
-        if lease_token.is_some() && lease_token != stored.trial.lease_token {
-            return Err(Refusal::LeaseLost.into());
-        }
-        let before = stored.trial.state;
-        let retried =
-            before == TrialState::Expired && trials::retry_of(&mut transaction, id, number).await?.is_some();
-        let after = study::heartbeat(before, retried)?;
-        study.discount(&stored);
-        stored.trial.state = after;
-        stored.trial.lease_expires_at = lease_end(study.now, stored.trial.lease_seconds);
-        study.count(&stored);
-        if before != after {
-            let data = events::of_start(&stored.trial);
-            stored.trial.revision = study.append(EventKind::TrialRevived, Some(number), data);
-        }
+        extend(&mut transaction, &mut study, &mut stored, Holder { number, lease_token }).await?;
         trials::update(&mut transaction, id, &stored).await?;
         study.save(&mut transaction).await?;
         transaction.commit().await?;

@@ -25,6 +25,7 @@ mod hand_out;
 mod keys;
 mod leases;
 mod locked;
+mod measure;
 mod rows;
 mod studies;
 mod tell;
@@ -37,7 +38,7 @@ use uuid::Uuid;
 
 use super::super::definitions::Definitions;
 use super::super::{
-    Answer, AttachedTrial, Created, EventPage, HandOut, IdempotencyKey, KeptAnswer, Keyed, NewStudy, Page,
+    Answer, AttachedTrial, Created, EventPage, HandOut, IdempotencyKey, KeptAnswer, Keyed, Measure, Measured, NewStudy, Page,
     Result, Store, StoreError, StudyChange, StudyFilter, Tell, TrialChange,
 };
 use super::{BEGIN_READ, BEGIN_WRITE, Database, MIGRATIONS, is_conflict};
@@ -156,6 +157,16 @@ impl Store for Backend {
 
     async fn heartbeat(&self, study: StudyId, number: u64, lease_token: Option<Uuid>) -> Result<StudyState> {
         transact!(self.extend_lease(study, number, lease_token))
+    }
+
+    async fn measure(
+        &self,
+        study: StudyId,
+        number: u64,
+        measure: Measure,
+        keyed: Option<Keyed<'_, Measured>>,
+    ) -> Result<Measured> {
+        transact!(self.measured(study, number, &measure, keyed.as_ref()))
     }
 
     async fn change_trial(&self, study: StudyId, number: u64, change: TrialChange) -> Result<Trial> {
