@@ -136,23 +136,32 @@ fn log(format: LogFormat) {
     }
 }
 
-/// Where everything is, and how to begin. Nobody may be reading: that is no reason to stop.
+/// Where everything is, and how to begin: lines to type as they stand. Nobody may be reading: that is no reason to stop.
 fn greet(address: SocketAddr, database: &str) {
+    let greeting = format!(
+        r#"Tellus is serving.
+
+  API       http://{address}/v1
+  docs      http://{address}/docs
+  database  {database}
+
+A first study, its first trial, and what was learned:
+
+  api=http://{address}/v1/studies json='Content-Type: application/json'
+  study=$api/$(curl -s $api -H "$json" -d '{{
+    "name": "first",
+    "parameters": [{{"name": "x", "type": "float", "low": -5, "high": 10}}],
+    "metrics": [{{"name": "loss", "goal": "minimize"}}]}}' | grep -o '[0-9a-f-]\{{36\}}' | head -1)
+  curl -s -X POST $study/ask
+  curl -s $study/trials/0/tell -H "$json" -d '{{"metrics": {{"loss": 0.3}}}}'
+  curl -s $study/best
+
+Stop it with Ctrl-C: what was accepted is finished.
+
+"#
+    );
     let mut output = std::io::stdout();
-    drop(writeln!(
-        output,
-        "Tellus is serving.\n\n  \
-           API       http://{address}/v1\n  \
-           docs      http://{address}/docs\n  \
-           database  {database}\n\n\
-         A first study, and its first trial:\n\n  \
-           curl -s http://{address}/v1/studies -H 'Content-Type: application/json' -d '{{\n    \
-             \"name\": \"first\",\n    \
-             \"parameters\": [{{\"name\": \"x\", \"type\": \"float\", \"low\": -5, \"high\": 10}}],\n    \
-             \"metrics\": [{{\"name\": \"loss\", \"goal\": \"minimize\"}}]}}'\n  \
-           curl -s -X POST http://{address}/v1/studies/<id of the answer>/ask\n"
-    ));
-    drop(output.flush());
+    drop(output.write_all(greeting.as_bytes()).and_then(|()| output.flush()));
 }
 
 /// Returns at SIGTERM or SIGINT.

@@ -1,6 +1,6 @@
 //! Bodies, paths and queries of requests, read so that every fault becomes a problem.
 
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
@@ -46,10 +46,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             .get(header::CONTENT_TYPE)
             .and_then(|kind| kind.to_str().ok())
             .map(str::to_owned);
+        let too_large =
+            || Problem::new(Cause::TooLarge, format!("a body has at most {} MiB", MAX_BODY_BYTES >> 20));
+        // What says beforehand that it is too large is not read: a client that waits for leave sends nothing.
+        if request.body().size_hint().lower() > MAX_BODY_BYTES as u64 {
+            return Err(too_large());
+        }
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
             if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                let megabytes = MAX_BODY_BYTES >> 20;
-                Problem::new(Cause::TooLarge, format!("a body has at most {megabytes} MiB"))
+                too_large()
             } else {
                 Problem::new(Cause::BadRequest, "the body did not arrive whole")
             }

@@ -31,10 +31,12 @@ where
     let done = work.await;
     if let Err(problem) = &done {
         // Another server may have answered the same key meanwhile: then that is the answer.
-        if let Ok(Some(replayed)) = replay(app, &key).await {
-            return replayed;
+        match replay(app, &key).await {
+            Ok(Some(replayed)) => return replayed,
+            Ok(None) => {}
+            Err(problem) => return problem.into_response(),
         }
-        if (400..500).contains(&problem.status()) && problem.status() != 408 {
+        if problem.is_an_answer() {
             let kept = app.service.store().keep_answer(&key, &problem.answer()).await;
             if let Err(error) = kept {
                 return Problem::from(error).into_response();

@@ -194,6 +194,11 @@ impl Problem {
         self.cause.status()
     }
 
+    /// Whether the same request is to be refused again: not where the refusal says to try later.
+    pub fn is_an_answer(&self) -> bool {
+        (400..500).contains(&self.status()) && !matches!(self.cause, Cause::Timeout | Cause::InProgress)
+    }
+
     /// What is kept for an idempotency key, and sent.
     pub fn answer(&self) -> Answer {
         let (status, _, title) = self.cause.parts();

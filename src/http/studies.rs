@@ -62,12 +62,16 @@ pub(super) fn bad_cursor() -> Problem {
 pub(super) async fn create_study(State(app): State<App>, body: Body<StudyRequest>) -> Response {
     let key = body.key;
     let work = async {
-        let (draft, metadata) = body.value.into_draft().map_err(Problem::invalid)?;
-        if draft.project != PROJECT {
+        let (draft, metadata) = body.value.into_draft();
+        let is_default = draft.project == PROJECT;
+        let mut checked = app.service.check(draft).await?;
+        if !is_default {
             let detail = "without authentication there is one project, \"default\"";
-            return Err(Problem::invalid(vec![Fault::new("/project", detail)]));
+            let mut faults = checked.err().unwrap_or_default();
+            faults.push(Fault::new("/project", detail));
+            checked = Err(faults);
         }
-        let definition = app.service.check(draft).map_err(Problem::invalid)?;
+        let definition = checked.map_err(Problem::invalid)?;
         let answer = |created: &Created| {
             let status = if created.is_new { 201 } else { 200 };
             let location = format!("/v1/studies/{}", created.study.id);

@@ -67,7 +67,7 @@ pub(super) async fn tell(
     let key = body.key;
     let work = async {
         let store = app.service.store();
-        let definition = store.study(study).await?.definition;
+        let definition = store.definition(study).await?;
         let tell = body.value.check(&definition).map_err(Problem::invalid)?;
         let answer = |trial: &StoredTrial| json_answer(200, None, &Trial::from(trial));
         let keyed = key.as_ref().map(|key| Keyed { key, answer: &answer });
@@ -96,7 +96,7 @@ pub(super) async fn attach_trials(
     let key = body.key;
     let work = async {
         let store = app.service.store();
-        let definition = store.study(study).await?.definition;
+        let definition = store.definition(study).await?;
         let trials = body.value.check(&definition).map_err(Problem::invalid)?;
         let answer = |trials: &Vec<StoredTrial>| {
             let numbers = trials.iter().map(|trial| trial.number).collect();

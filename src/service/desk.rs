@@ -9,7 +9,7 @@ use super::snapshot::Snapshot;
 use super::{AskError, OwnedKeyed, Service, lock, numerics};
 use crate::advisor::Proposal;
 use crate::store::{AskPlan, Assignment, HandOut, NewTrial, Result as StoreResult, StoreError};
-use crate::study::{AskRequest, Plan, StudyId, StudyState, Trial, plan_ask};
+use crate::study::{AskRequest, Plan, StudyId, StudyState, Trial, TrialState, plan_ask};
 
 /// The asks of one study.
 #[derive(Default)]
@@ -83,10 +83,13 @@ impl Service {
         }
         let store = &self.inner.store;
         for _ in 0..MOST_ATTEMPTS {
-            for expired in store.expire_leases(Some(study)).await? {
-                self.changed(expired);
-            }
             let mut snapshot = self.inner.snapshots.read(store.as_ref(), study).await?;
+            if snapshot.record.counts.of(TrialState::Running) > 0
+                && !store.expire_leases(Some(study)).await?.is_empty()
+            {
+                self.changed(study);
+                snapshot = self.inner.snapshots.read(store.as_ref(), study).await?;
+            }
             if snapshot.record.state != StudyState::Active {
                 return Err(AskError::NotActive(snapshot.record.state));
             }

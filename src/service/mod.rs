@@ -119,16 +119,20 @@ impl Service {
         &self.inner.store
     }
 
-    /// Checks a study, and that the advisor can optimize it. Draws its seed where it names none.
+    /// Checks a study, and that the advisor can optimize it. Draws its seed where it names none. Whether constraints
+    /// leave a point takes a while to find out, so that this is computed where suggestions are.
     ///
     /// # Errors
-    /// Every fault.
-    #[allow(clippy::unused_self)]
-    pub fn check(&self, draft: StudyDraft) -> Result<Definition, Vec<Fault>> {
+    /// When too much is computed already; inside, every fault.
+    pub async fn check(&self, draft: StudyDraft) -> Result<Result<Definition, Vec<Fault>>, ServiceError> {
         let (drawn, _) = Uuid::new_v4().as_u64_pair();
-        let definition = Definition::check(draft, drawn)?;
-        Advisor::admit(&definition)?;
-        Ok(definition)
+        let check = move || {
+            let definition = Definition::check(draft, drawn)?;
+            Advisor::admit(&definition)?;
+            Ok(definition)
+        };
+        let overloaded = |_| ServiceError::Overloaded { retry_after_seconds: numerics::RETRY_AFTER_SECONDS };
+        self.inner.numerics.run(check).await.map_err(overloaded)
     }
 
     /// Hands out trials. Asks that wait on one study are answered together. Dropping the future cancels an ask that

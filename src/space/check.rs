@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::constraint::LinearConstraint;
+use super::feasibility::NoPoint;
 use super::json::{pointer, whole};
 use super::parameter::{INT_LIMIT, float_range, int_range};
 use super::{
@@ -87,13 +88,13 @@ impl Space {
         let mut space = Self { draft, parameters, coordinates, order, constraints, anchor };
         // Provisional: the middle, feasible where there are no constraints.
         space.anchor = space.decode(&vec![0.5; space.dimension()]);
-        let Some(anchor) = space.find_feasible() else {
-            return Err(vec![Fault::new(
-                "/parameter_constraints",
-                "no point of the space satisfies the constraints",
-            )]);
-        };
-        space.anchor = anchor;
+        space.anchor = space.find_feasible().map_err(|why| {
+            let detail = match why {
+                NoPoint::Impossible => "no point of the space satisfies the constraints",
+                NoPoint::NotFound => "no point was found that satisfies the constraints: loosen them",
+            };
+            vec![Fault::new("/parameter_constraints", detail)]
+        })?;
         Ok(space)
     }
 }
@@ -178,7 +179,8 @@ fn check_float(
     if range.is_none() && low < high {
         faults.push(Fault::new(
             format!("{at}/step"),
-            "a step must fit between low and high, at least once and less than 10^15 times",
+            "a step must fit between low and high, at least once and at most 9·10^15 times, and not be lost in \
+             the rounding of numbers of their size",
         ));
     }
     range.map(Domain::Float)
@@ -192,10 +194,10 @@ fn check_int(
     at: &str,
     faults: &mut Vec<Fault>,
 ) -> Option<Domain> {
+    let before = faults.len();
     for (name, bound) in [("low", low), ("high", high)] {
         if bound.unsigned_abs() > INT_LIMIT.unsigned_abs() {
             faults.push(Fault::new(format!("{at}/{name}"), "an int lies within ±(2^53 − 1)"));
-            return None;
         }
     }
     if low >= high {
@@ -207,6 +209,8 @@ fn check_int(
     let step = step.unwrap_or(1);
     if !(1..=INT_LIMIT).contains(&step) {
         faults.push(Fault::new(format!("{at}/step"), "a step must be a positive whole number"));
+    }
+    if faults.len() > before {
         return None;
     }
     let range = int_range(low, high, scale, step);

@@ -17,8 +17,11 @@ pub(super) struct LinearConstraint {
 /// missed by rounding alone.
 const EQUALITY_TOLERANCE: f64 = 1e-9;
 const ROUNDING: f64 = 1e-14;
-/// Most passes over all constraints when projecting.
+/// Most passes over all constraints when projecting, and most of their terms looked at on the way.
 const MOST_PASSES: usize = 500;
+const MOST_TERMS: usize = 200_000;
+/// How far a repair goes from a feasible point towards the wanted one, in turn.
+const SHARES: [f64; 10] = [0.9, 0.7, 0.5, 0.35, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001];
 
 impl LinearConstraint {
     /// Whether values satisfy it, `value(i)` being parameter i's value or 0 where it is inactive.
@@ -87,7 +90,7 @@ impl Space {
     /// along its gradient (Kaczmarz's method; constraints are linearized where scales are logarithmic). False where it
     /// does not get there.
     pub fn project(&self, coordinates: &mut [f64], free: &[bool]) -> bool {
-        for _ in 0..MOST_PASSES {
+        for _ in 0..self.most_passes() {
             let mut violated = false;
             for constraint in &self.constraints {
                 let (sum, size) = constraint.sum(|i| self.relaxed(i, coordinates[i]));
@@ -109,6 +112,20 @@ impl Space {
             }
         }
         self.constraints.iter().all(|constraint| constraint.holds(|i| self.relaxed(i, coordinates[i])))
+    }
+
+    fn most_passes(&self) -> usize {
+        (MOST_TERMS / self.terms().max(1)).clamp(1, MOST_PASSES)
+    }
+
+    /// How many terms all constraints have.
+    pub(super) fn terms(&self) -> usize {
+        self.constraints.iter().map(|constraint| constraint.terms.len()).sum()
+    }
+
+    /// How many terms of constraints a repair looks at at most; at least 1.
+    pub(super) fn repair_terms(&self) -> usize {
+        (2 * (1 + SHARES.len()) * self.most_passes() * self.terms()).max(1)
     }
 
     /// Moves the sum of a constraint by `missing`, to first order, along its gradient in the movable coordinates.
@@ -148,7 +165,7 @@ impl Space {
             return repaired;
         }
         let anchor = self.encode(&self.anchor);
-        for share in [0.9, 0.7, 0.5, 0.35, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001] {
+        for share in SHARES {
             let mixed: Vec<f64> = (0..anchor.len())
                 .map(|i| match self.coordinates[i] {
                     Coordinate::Categorical { .. } => anchor[i],

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
@@ -83,7 +84,7 @@ pub enum Scale {
 }
 
 /// A choice of a categorical parameter or a value of an ordinal one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Label {
     /// `true` or `false`.
@@ -92,6 +93,43 @@ pub enum Label {
     Number(Number),
     /// A string.
     Text(String),
+}
+
+/// By hand, since what is derived does not say what was expected.
+impl<'de> Deserialize<'de> for Label {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OfLabel;
+        impl Visitor<'_> for OfLabel {
+            type Value = Label;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("a string, a number or a boolean")
+            }
+
+            fn visit_bool<E: Error>(self, boolean: bool) -> Result<Label, E> {
+                Ok(Label::Boolean(boolean))
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Label, E> {
+                Ok(Label::Number(number.into()))
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Label, E> {
+                Ok(Label::Number(number.into()))
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Label, E> {
+                Number::from_f64(number)
+                    .map(Label::Number)
+                    .ok_or_else(|| E::custom("a number must be finite"))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Label, E> {
+                Ok(Label::Text(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(OfLabel)
+    }
 }
 
 /// A linear constraint `lower ≤ Σ weight·value ≤ upper`, or `Σ weight·value = equals`, unchecked.

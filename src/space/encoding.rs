@@ -1,5 +1,6 @@
 //! One encoding of points into the unit cube and back: exact at the bounds, and exact for every value of a stepped,
-//! ordered or categorical parameter.
+//! ordered or categorical parameter, as far as coordinates tell its values apart: up to 10¹³ of them. Of more than
+//! that, a value may come back as a neighbour.
 
 use sha2::{Digest, Sha256};
 

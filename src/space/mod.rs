@@ -19,6 +19,8 @@ mod feasibility;
 mod json;
 mod parameter;
 mod point;
+#[cfg(test)]
+mod properties;
 pub mod sobol;
 
 pub use coordinates::{Coordinate, INACTIVE};

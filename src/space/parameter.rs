@@ -239,7 +239,9 @@ pub(super) fn float_range(low: f64, high: f64, scale: Scale, step: Option<f64>) 
     if let Some(step) = step {
         // A little is added so that 0.3 is on the grid of 0.1.
         let k = ((high - low) / step + 1e-9).floor();
-        if !(1.0..=9e15).contains(&k) {
+        // Neighbours have to differ by more than the rounding of numbers of their size.
+        let rounding = 2.0 * f64::EPSILON * low.abs().max(high.abs());
+        if !(1.0..=9e15).contains(&k) || step < rounding {
             return None;
         }
         range.high = range.grid_value(step, k as u64);

@@ -60,6 +60,10 @@ pub trait Store: Send + Sync {
     /// A study at its present revision.
     async fn study(&self, id: StudyId) -> Result<StudyRecord>;
 
+    /// What a study was created with, which never changes. Costs nothing where it was read before, also of a study
+    /// that another server has deleted since: what is done with it says so.
+    async fn definition(&self, id: StudyId) -> Result<Arc<Definition>>;
+
     /// A page of studies, in the order of creation.
     async fn studies(&self, filter: &StudyFilter, page: &Page) -> Result<Vec<StudyRecord>>;
 

@@ -62,11 +62,10 @@ pub(super) async fn connect(url: &str) -> Result<Backend> {
     if let Some(directory) = options.get_filename().parent() {
         tokio::fs::create_dir_all(directory).await.map_err(sqlx::Error::Io)?;
     }
-    let writes = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
-    let reads = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .connect_with(options.pragma("query_only", "ON"))
-        .await?;
+    // A file does not hang up: connections are not tried before each use.
+    let pool = || SqlitePoolOptions::new().test_before_acquire(false);
+    let writes = pool().max_connections(1).connect_with(options.clone()).await?;
+    let reads = pool().max_connections(READERS).connect_with(options.pragma("query_only", "ON")).await?;
     Ok(Backend::new(reads, writes))
 }
 

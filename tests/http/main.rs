@@ -3,10 +3,34 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::zombie_processes, reason = "the private Postgres ends with the process that started it")]
 
+/// Runs each test on both stores.
+macro_rules! on_both_stores {
+    ($($test:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                let directory = tempfile::tempdir().unwrap();
+                let url = format!("sqlite:{}", directory.path().join("t.sqlite").display());
+                super::$test(crate::server::Server::start(&url).await).await;
+            })*
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                let schema = crate::postgres::schema().await;
+                super::$test(crate::server::Server::start(&schema.url).await).await;
+            })*
+        }
+    };
+}
+
 mod contract;
 mod crash;
 mod examples;
 #[path = "../postgres/mod.rs"]
 mod postgres;
+mod process;
+mod refusals;
 mod run;
 mod server;
+mod two_servers;

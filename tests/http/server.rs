@@ -1,7 +1,7 @@
 //! The real program, started on a free port, and a client that talks to it.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
@@ -16,12 +16,19 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it on a database, and waits until it is ready.
     pub(crate) async fn start(database: &str) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_tellus"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--database", database])
-            .env("RUST_LOG", "error")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::launch(Self::command(database).env("RUST_LOG", "error")).await
+    }
+
+    /// What starts it on a free port.
+    pub(crate) fn command(database: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tellus"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--database", database]);
+        command
+    }
+
+    /// Starts it by that command, and waits until it is ready.
+    pub(crate) async fn launch(command: &mut Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(process.stdout.take().unwrap());
         let url = output
             .lines()
@@ -41,6 +48,25 @@ impl Server {
     pub(crate) fn kill(mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
+    }
+
+    /// Asks it to stop, as a service manager would.
+    pub(crate) fn terminate(&self) {
+        let command = format!("kill {}", self.process.id());
+        let signalled = Command::new("sh").args(["-c", &command]).status().unwrap();
+        assert!(signalled.success());
+    }
+
+    /// Waits for its end, which comes soon.
+    pub(crate) async fn ended(mut self) -> ExitStatus {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the server does not stop");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     pub(crate) async fn get(&self, path: &str) -> (u16, Json) {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::space::{ConstraintDraft, DomainDraft, Fault, Label, ParameterDraft, Scale};
+use crate::space::{ConstraintDraft, DomainDraft, Label, ParameterDraft, Scale};
 use crate::study::{
     AlgorithmDraft, BudgetDraft, GoalDraft, MetricDraft, StudyDraft, StudyRecord, StudyState, TrialState,
 };
@@ -80,7 +80,7 @@ pub enum Parameter {
 }
 
 /// The parameter exists only while each parameter named has one of the listed values.
-type When = BTreeMap<String, Vec<Json>>;
+type When = BTreeMap<String, Vec<Label>>;
 
 /// A real number in a range.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -134,7 +134,7 @@ pub struct CategoricalParameter {
     pub name: String,
     /// Strings, numbers or booleans, all of one kind.
     #[schema(value_type = Vec<Value>)]
-    pub choices: Vec<Json>,
+    pub choices: Vec<Label>,
     /// When it exists.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = Object)]
@@ -149,7 +149,7 @@ pub struct OrdinalParameter {
     pub name: String,
     /// Strings, numbers or booleans, all of one kind, in their order.
     #[schema(value_type = Vec<Value>)]
-    pub values: Vec<Json>,
+    pub values: Vec<Label>,
     /// When it exists.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = Object)]
@@ -437,17 +437,8 @@ pub struct StudyList {
 
 impl StudyRequest {
     /// The draft of the study, and what the client keeps with it.
-    ///
-    /// # Errors
-    /// Labels that are neither strings, numbers nor booleans.
-    pub fn into_draft(self) -> Result<(StudyDraft, Map<String, Json>), Vec<Fault>> {
-        let mut faults = Vec::new();
-        let parameters = self
-            .parameters
-            .into_iter()
-            .enumerate()
-            .map(|(i, parameter)| parameter.into_draft(&format!("/parameters/{i}"), &mut faults))
-            .collect();
+    pub fn into_draft(self) -> (StudyDraft, Map<String, Json>) {
+        let parameters = self.parameters.into_iter().map(Parameter::into_draft).collect();
         let metrics = self.metrics.into_iter().map(Metric::into_draft).collect();
         let parameter_constraints = self
             .parameter_constraints
@@ -471,7 +462,7 @@ impl StudyRequest {
             retry_expired: self.retry_expired,
             seed: self.seed,
         };
-        if faults.is_empty() { Ok((draft, self.metadata)) } else { Err(faults) }
+        (draft, self.metadata)
     }
 }
 
@@ -497,45 +488,28 @@ impl From<ScaleName> for Scale {
 }
 
 impl Parameter {
-    fn into_draft(self, at: &str, faults: &mut Vec<Fault>) -> ParameterDraft {
-        let (name, domain, when) = match self {
-            Self::Float(p) => {
-                let domain =
-                    DomainDraft::Float { low: p.low, high: p.high, scale: p.scale.into(), step: p.step };
-                (p.name, domain, p.when)
-            }
-            Self::Int(p) => {
-                let domain =
-                    DomainDraft::Int { low: p.low, high: p.high, scale: p.scale.into(), step: p.step };
-                (p.name, domain, p.when)
-            }
-            Self::Categorical(p) => {
-                let choices = labels(&p.choices, &format!("{at}/choices"), faults);
-                (p.name, DomainDraft::Categorical { choices }, p.when)
-            }
-            Self::Ordinal(p) => {
-                let values = labels(&p.values, &format!("{at}/values"), faults);
-                (p.name, DomainDraft::Ordinal { values }, p.when)
-            }
-        };
-        let when = when
-            .into_iter()
-            .map(|(parent, values)| {
-                let values = labels(&values, &format!("{at}/when/{parent}"), faults);
-                (parent, values)
-            })
-            .collect();
-        ParameterDraft { name, domain, when }
-    }
-}
-
-fn labels(values: &[Json], at: &str, faults: &mut Vec<Fault>) -> Vec<Label> {
-    let mut labels = Vec::with_capacity(values.len());
-    for (k, value) in values.iter().enumerate() {
-        match Label::from_json(value) {
-            Some(label) => labels.push(label),
-            None => faults.push(Fault::new(format!("{at}/{k}"), "must be a string, a number or a boolean")),
+    fn into_draft(self) -> ParameterDraft {
+        match self {
+            Self::Float(p) => ParameterDraft {
+                name: p.name,
+                domain: DomainDraft::Float { low: p.low, high: p.high, scale: p.scale.into(), step: p.step },
+                when: p.when,
+            },
+            Self::Int(p) => ParameterDraft {
+                name: p.name,
+                domain: DomainDraft::Int { low: p.low, high: p.high, scale: p.scale.into(), step: p.step },
+                when: p.when,
+            },
+            Self::Categorical(p) => ParameterDraft {
+                name: p.name,
+                domain: DomainDraft::Categorical { choices: p.choices },
+                when: p.when,
+            },
+            Self::Ordinal(p) => ParameterDraft {
+                name: p.name,
+                domain: DomainDraft::Ordinal { values: p.values },
+                when: p.when,
+            },
         }
     }
-    labels
 }

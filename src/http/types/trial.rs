@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Datelike, Utc};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use utoipa::ToSchema;
@@ -94,7 +96,7 @@ fn check_text(text: &str, least: usize, pointer: &str, faults: &mut Vec<Fault>) 
 }
 
 /// The value of a metric: a number, or a number with what is known about it.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum MetricValue {
     /// The value.
@@ -115,6 +117,38 @@ pub struct MetricObservation {
     /// Its partial derivatives with respect to float parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gradient: Option<BTreeMap<String, f64>>,
+}
+
+/// By hand, since what is derived does not say what was expected.
+impl<'de> Deserialize<'de> for MetricValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OfMetric;
+        impl<'de> Visitor<'de> for OfMetric {
+            type Value = MetricValue;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("a number, or an object with its value, sem and gradient")
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<MetricValue, E> {
+                Ok(MetricValue::Number(number as f64))
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<MetricValue, E> {
+                Ok(MetricValue::Number(number as f64))
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<MetricValue, E> {
+                Ok(MetricValue::Number(number))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<MetricValue, A::Error> {
+                let seen = MetricObservation::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(MetricValue::Observation(seen))
+            }
+        }
+        deserializer.deserialize_any(OfMetric)
+    }
 }
 
 impl From<MetricValue> for Observation {

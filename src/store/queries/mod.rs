@@ -31,6 +31,8 @@ mod studies;
 mod tell;
 mod trials;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sqlx::migrate::MigrateError;
 use sqlx::{Pool, Transaction};
@@ -42,7 +44,7 @@ use super::super::{
     Result, Store, StoreError, StudyChange, StudyFilter, Tell, TrialChange,
 };
 use super::{BEGIN_READ, BEGIN_WRITE, Database, MIGRATIONS, is_conflict};
-use crate::study::{StudyId, StudyRecord, StudyState, Trial, TrialState};
+use crate::study::{Definition, StudyId, StudyRecord, StudyState, Trial, TrialState};
 
 /// How often a transaction is tried while others are in its way.
 const ATTEMPTS: u32 = 5;
@@ -118,6 +120,13 @@ impl Store for Backend {
     async fn study(&self, id: StudyId) -> Result<StudyRecord> {
         let mut connection = self.reads.acquire().await.map_err(StoreError::from)?;
         self.read_study(&mut connection, id).await
+    }
+
+    async fn definition(&self, id: StudyId) -> Result<Arc<Definition>> {
+        match self.definitions.get(id) {
+            Some(definition) => Ok(definition),
+            None => Ok(self.study(id).await?.definition),
+        }
     }
 
     async fn studies(&self, filter: &StudyFilter, page: &Page) -> Result<Vec<StudyRecord>> {

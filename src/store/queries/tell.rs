@@ -26,8 +26,9 @@ impl Backend {
         let leap = study::tell(trial.state, trial.outcome.as_ref(), &tell.outcome, tell.amend)?;
         if let Leap::Ended(state) | Leap::Amended(state) = leap {
             // An outcome that says something of the point now, and did not before, may come too late.
+            let may_be_late = matches!(trial.state, TrialState::Expired | TrialState::Abandoned);
             let overtaken = trial.superseded
-                || (!trial.counts() && was_retried(&mut transaction, study.record.id, number).await?);
+                || (may_be_late && was_retried(&mut transaction, study.record.id, number).await?);
             record(&mut study, &mut stored, tell, state, overtaken);
             trials::update(&mut transaction, study.record.id, &stored).await?;
             study.save(&mut transaction).await?;
