@@ -21,6 +21,7 @@ mod parameter;
 mod point;
 pub mod sobol;
 
+pub use constraint::HalfSpace;
 pub use coordinates::{Coordinate, INACTIVE};
 pub use design::Design;
 pub use draft::{ConstraintDraft, DomainDraft, Label, ParameterDraft, Scale, SpaceDraft};

@@ -1,6 +1,7 @@
 //! The definition of a study: what was accepted when it was created, and never changes after. Its settings may.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
 
 use super::{Direction, Goal, GoalDraft, Metric, MetricDraft};
 use crate::space::{ConstraintDraft, Domain, Fault, ParameterDraft, Space, SpaceDraft};
@@ -69,6 +70,9 @@ pub struct AlgorithmDraft {
     /// Size of the initial design, where the advisor's own choice is not wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_trials: Option<u64>,
+    /// What the acquisition function lets a study set, by name.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub settings: Map<String, Json>,
 }
 
 fn default_acquisition() -> String {
@@ -77,7 +81,7 @@ fn default_acquisition() -> String {
 
 impl Default for AlgorithmDraft {
     fn default() -> Self {
-        Self { acquisition: default_acquisition(), initial_trials: None }
+        Self { acquisition: default_acquisition(), initial_trials: None, settings: Map::new() }
     }
 }
 

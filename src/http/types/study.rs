@@ -223,12 +223,16 @@ pub struct ParameterConstraint {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Algorithm {
-    /// `auto`, `log_expected_improvement`, `space_filling` or `random`.
+    /// `auto`, or one that `GET /v1/algorithms` lists.
     #[serde(default = "default_acquisition")]
     pub acquisition: String,
     /// Size of the initial design.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_trials: Option<u64>,
+    /// The acquisition's settings by name, as `GET /v1/algorithms` lists them.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
+    pub settings: Map<String, Json>,
 }
 
 fn default_acquisition() -> String {
@@ -237,7 +241,7 @@ fn default_acquisition() -> String {
 
 impl Default for Algorithm {
     fn default() -> Self {
-        Self { acquisition: default_acquisition(), initial_trials: None }
+        Self { acquisition: default_acquisition(), initial_trials: None, settings: Map::new() }
     }
 }
 
@@ -422,6 +426,7 @@ impl StudyRequest {
             algorithm: AlgorithmDraft {
                 acquisition: self.algorithm.acquisition,
                 initial_trials: self.algorithm.initial_trials,
+                settings: self.algorithm.settings,
             },
             budget: self.budget.into(),
             default_lease_seconds: self.default_lease_seconds,
