@@ -246,7 +246,11 @@ fn every_acquisition_that_a_study_may_name_proposes_its_points() {
         assert_eq!(history.len(), 8, "{}", algorithm.name);
         let proposals = Advisor::default().suggest(&definition, &history, 2);
         let origins: Vec<&str> = proposals.iter().map(|proposal| proposal.origin).collect();
-        assert!(origins.iter().all(|origin| !origin.starts_with("fallback")), "{}: {origins:?}", algorithm.name);
+        assert!(
+            origins.iter().all(|origin| !origin.starts_with("fallback")),
+            "{}: {origins:?}",
+            algorithm.name
+        );
         if algorithm.name != "auto" {
             assert_eq!(origins[0], algorithm.name);
         }

@@ -55,7 +55,14 @@ impl<'a> Baseline<'a> {
     }
 
     /// Adds the gradient in `x` of a number whose derivatives in the samples' means and in σ′ are given.
-    pub(super) fn pull_back(&self, x: &[f64], at: &Conditional, in_means: &[f64], in_sd: f64, gradient: &mut [f64]) {
+    pub(super) fn pull_back(
+        &self,
+        x: &[f64],
+        at: &Conditional,
+        in_means: &[f64],
+        in_sd: f64,
+        gradient: &mut [f64],
+    ) {
         let d = x.len();
         let m = self.imagined.len();
         // Σₛ wₛ ∇μₛ = W ∇μ + ∇C Σₛ wₛ βₛ, and σ′ ∇σ′ = σ ∇σ − ∇C A⁻¹ C.
@@ -65,7 +72,8 @@ impl<'a> Baseline<'a> {
             weights.iter_mut().zip(beta).for_each(|(sum, beta)| *sum += weight * beta);
         }
         let covariances = self.imagined.covariances(x);
-        let outcomes: Vec<f64> = covariances.iter().zip(self.imagined.mean()).map(|(c, mean)| c + mean).collect();
+        let outcomes: Vec<f64> =
+            covariances.iter().zip(self.imagined.mean()).map(|(c, mean)| c + mean).collect();
         let solved = self.imagined.learn(&outcomes);
         weights.iter_mut().zip(&solved).for_each(|(weight, solved)| *weight -= in_sd / at.sd * solved);
         let mut gradients = vec![0.0; 3 * d];

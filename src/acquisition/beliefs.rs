@@ -78,7 +78,8 @@ impl Beliefs<'_> {
     pub fn incumbent(&self) -> Option<f64> {
         let objective = self.objectives.first()?;
         let d = self.dimension().max(1);
-        let awaited = self.pending.chunks_exact(d).filter(|x| self.log_feasibility(x) > -std::f64::consts::LN_2);
+        let awaited =
+            self.pending.chunks_exact(d).filter(|x| self.log_feasibility(x) > -std::f64::consts::LN_2);
         self.feasible.chunks_exact(d).chain(awaited).map(|x| objective.mean(x)).reduce(f64::max)
     }
 

@@ -117,12 +117,20 @@ mod tests {
                 for in_b in [false, true] {
                     let at = |move_by: f64| {
                         let (mut a, mut b) = (a, b);
-                        if in_b { b[i] += move_by } else { a[i] += move_by }
+                        if in_b {
+                            b[i] += move_by
+                        } else {
+                            a[i] += move_by
+                        }
                         log_expected_maximum(&a, &b)
                     };
                     let slope = (at(1e-6) - at(-1e-6)) / 2e-6;
-                    let given = exact.slopes.iter().find(|s| s.0 == i).map_or(0.0, |s| if in_b { s.2 } else { s.1 });
-                    assert!((slope - given).abs() < 1e-5 * (1.0 + slope.abs()), "{shift} {i} {slope} {given}");
+                    let given =
+                        exact.slopes.iter().find(|s| s.0 == i).map_or(0.0, |s| if in_b { s.2 } else { s.1 });
+                    assert!(
+                        (slope - given).abs() < 1e-5 * (1.0 + slope.abs()),
+                        "{shift} {i} {slope} {given}"
+                    );
                 }
             }
         }

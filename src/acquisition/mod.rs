@@ -49,7 +49,8 @@ pub use hypervolume::{
     Cells, ExpectedHypervolumeImprovement, NoisyExpectedHypervolumeImprovement, inferred_reference,
 };
 pub use knowledge_gradient::{
-    Ascent, SimulatedKnowledgeGradient, discrete_knowledge_gradient, one_shot, representers, stochastic_ascent,
+    Ascent, SimulatedKnowledgeGradient, discrete_knowledge_gradient, one_shot, representers,
+    stochastic_ascent,
 };
 pub use marginal::{Marginal, Slopes};
 pub use noisy_expected_improvement::{LogNoisyExpectedImprovement, exact_noisy_expected_improvement};

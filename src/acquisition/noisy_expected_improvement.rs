@@ -33,8 +33,11 @@ impl<'a> LogNoisyExpectedImprovement<'a> {
     pub fn new(beliefs: &'a Beliefs<'_>, samples: usize, seed: u64) -> Result<Self, SurrogateError> {
         let objective = beliefs.objectives.first().ok_or(SurrogateError::Empty)?;
         let baseline = Baseline::new(objective, &beliefs.baseline_places(MOST_BASELINE), samples, seed)?;
-        let incumbents =
-            baseline.values.iter().map(|values| values.iter().fold(f64::NEG_INFINITY, |m, v| m.max(*v))).collect();
+        let incumbents = baseline
+            .values
+            .iter()
+            .map(|values| values.iter().fold(f64::NEG_INFINITY, |m, v| m.max(*v)))
+            .collect();
         Ok(Self { baseline, incumbents })
     }
 
@@ -57,7 +60,8 @@ impl Acquisition for LogNoisyExpectedImprovement<'_> {
         let logs: Vec<f64> = terms.iter().map(|term| term.value).collect();
         let total = log_sum(&logs);
         let shares: Vec<f64> = logs.iter().map(|log| (log - total).exp()).collect();
-        let in_means: Vec<f64> = terms.iter().zip(&shares).map(|(term, share)| term.in_mean * share).collect();
+        let in_means: Vec<f64> =
+            terms.iter().zip(&shares).map(|(term, share)| term.in_mean * share).collect();
         let in_sd = terms.iter().zip(&shares).map(|(term, share)| term.in_sd * share).sum();
         self.baseline.pull_back(x, &at, &in_means, in_sd, gradient);
         total - (logs.len() as f64).ln()

@@ -60,10 +60,7 @@ pub(super) enum Maker {
     /// A function that samples the awaited results itself.
     Sampling(Make),
     /// Straight to a place; and the function that is maximized where that place is taken.
-    Direct {
-        direct: Direct,
-        otherwise: Make,
-    },
+    Direct { direct: Direct, otherwise: Make },
 }
 
 /// An algorithm with its settings.
@@ -114,7 +111,8 @@ const DOMAIN: Setting = Setting {
     purpose: "where the drawn function is maximized: the continuum, or exactly on points spread over it",
     range: Range::Choice(&["continuum", "grid"]),
 };
-const SAMPLES: Setting = integer("samples", "quasi-random samples of what the evaluated points are worth", 64, 1024);
+const SAMPLES: Setting =
+    integer("samples", "quasi-random samples of what the evaluated points are worth", 64, 1024);
 const FRONTS: Setting = integer("samples", "quasi-random samples of the front", 16, 256);
 const OUTCOMES: Setting = integer("outcomes", "quantiles of the imagined outcome", 8, 128);
 const STARTS: Setting = integer("starts", "places to ascend from", 4, 64);
@@ -451,7 +449,12 @@ fn noisy_expected_hypervolume_improvement<'a>(context: &Context<'a>) -> Made<'a>
 }
 
 /// The best of some places that are not taken, their values weighted.
-fn best_weighted(context: &Context<'_>, weights: &Sum<'_>, rows: &[f64], mut values: Vec<f64>) -> Option<Candidate> {
+fn best_weighted(
+    context: &Context<'_>,
+    weights: &Sum<'_>,
+    rows: &[f64],
+    mut values: Vec<f64>,
+) -> Option<Candidate> {
     let mut of_weights = vec![0.0; values.len()];
     weights.rate(rows, &mut of_weights);
     values.iter_mut().zip(&of_weights).for_each(|(value, weight)| *value += weight);

@@ -67,7 +67,10 @@ impl Settings {
             let Some(setting) = known.iter().find(|setting| setting.name == name) else {
                 let names: Vec<&str> = known.iter().map(|setting| setting.name).collect();
                 let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-                faults.push(Fault::new(pointer, format!("there is no such setting of this algorithm; there are: {there}")));
+                faults.push(Fault::new(
+                    pointer,
+                    format!("there is no such setting of this algorithm; there are: {there}"),
+                ));
                 continue;
             };
             match setting.range.read(value) {

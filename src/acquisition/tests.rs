@@ -78,7 +78,14 @@ fn cube(d: usize) -> Space {
 }
 
 /// Compares values and gradients with recorded ones, which are logarithms or not.
-fn agrees(name: &str, acquisition: &dyn Acquisition, recorded: &Json, points: &[f64], tolerance: f64, is_log: bool) {
+fn agrees(
+    name: &str,
+    acquisition: &dyn Acquisition,
+    recorded: &Json,
+    points: &[f64],
+    tolerance: f64,
+    is_log: bool,
+) {
     let (values, gradients) = (numbers(&recorded["values"]), numbers(&recorded["gradients"]));
     for (k, x) in points.chunks_exact(2).enumerate() {
         let mut gradient = [0.0; 2];
@@ -88,7 +95,10 @@ fn agrees(name: &str, acquisition: &dyn Acquisition, recorded: &Json, points: &[
             continue;
         }
         let (expected, factor) = if is_log { (values[k], 1.0) } else { (values[k].ln(), 1.0 / values[k]) };
-        assert!((value - expected).abs() < tolerance * (1.0 + expected.abs()), "{name} {k}: {value} {expected}");
+        assert!(
+            (value - expected).abs() < tolerance * (1.0 + expected.abs()),
+            "{name} {k}: {value} {expected}"
+        );
         for i in 0..2 {
             let slope = gradients[2 * k + i] * factor;
             assert!(
@@ -166,7 +176,8 @@ fn sampled_forms_equal_botorch_within_their_error() {
 
 /// A space of one or two coordinates with a process on a few noisy observations in it.
 fn small(d: usize) -> (Space, GaussianProcess) {
-    let inputs: &[f64] = if d == 1 { &[0.05, 0.35, 0.6, 0.9] } else { &[0.1, 0.2, 0.8, 0.3, 0.5, 0.9, 0.3, 0.6] };
+    let inputs: &[f64] =
+        if d == 1 { &[0.05, 0.35, 0.6, 0.9] } else { &[0.1, 0.2, 0.8, 0.3, 0.5, 0.9, 0.3, 0.6] };
     let outputs = [0.2, 0.9, 0.1, -0.8];
     (cube(d), process(&vec![Distance::Numeric; d], &vec![0.3; d], (1.0, 0.0, 0.02), inputs, &outputs))
 }
@@ -207,7 +218,8 @@ fn knowledge_gradients_equal_nested_simulation() {
         let fine = grid(d, if d == 1 { 201 } else { 31 });
         let simulated = SimulatedKnowledgeGradient::new(&process, &search, 64);
         let on_grid = ValueOfInformation::new(&process, &grid(d, if d == 1 { 101 } else { 16 })).unwrap();
-        let believed = beliefs(vec![process.clone()], (0..4).flat_map(|i| process.input(i).to_vec()).collect());
+        let believed =
+            beliefs(vec![process.clone()], (0..4).flat_map(|i| process.input(i).to_vec()).collect());
         let closed = discrete_knowledge_gradient(&believed, &search).unwrap();
         for x in places.chunks_exact(d) {
             let reference = nested_knowledge_gradient(&process, x, &fine, 128);
@@ -225,10 +237,13 @@ fn knowledge_gradients_equal_nested_simulation() {
             .map(|x| nested_knowledge_gradient(&process, x, &fine, 16))
             .fold(0.0, f64::max);
         let none = Sum(Vec::new());
-        let stochastic = stochastic_ascent(&simulated, &none, Ascent { starts: 4, steps: 20, draws: 4, decay: 4.0 });
+        let stochastic =
+            stochastic_ascent(&simulated, &none, Ascent { starts: 4, steps: 20, draws: 4, decay: 4.0 });
         let jointly = one_shot(&process, &search, &none, 16).unwrap();
         let (_, closed) = best_of(&search, &closed).unwrap();
-        for (name, found) in [("stochastic", stochastic.unwrap()), ("one-shot", jointly.unwrap()), ("closed", closed)] {
+        for (name, found) in
+            [("stochastic", stochastic.unwrap()), ("one-shot", jointly.unwrap()), ("closed", closed)]
+        {
             let worth = nested_knowledge_gradient(&process, &found.coordinates, &fine, 64);
             assert!(worth > 0.9 * best, "{d} {name}: {worth} of {best} at {:?}", found.coordinates);
         }
@@ -274,7 +289,12 @@ fn entropy_searches_equal_counted_information() {
         let gains = information_gains(&process, &points, 4096, 1).unwrap();
         let counted: Vec<f64> = (0..m).map(|i| counted_information(&process, &points, i, 1 << 14)).collect();
         for i in 0..m {
-            assert!((gains[i] - counted[i]).abs() < 0.05 + 0.1 * counted[i], "{d} {i}: {} {}", gains[i], counted[i]);
+            assert!(
+                (gains[i] - counted[i]).abs() < 0.05 + 0.1 * counted[i],
+                "{d} {i}: {} {}",
+                gains[i],
+                counted[i]
+            );
         }
         // The approximations rank the places like the reference on a finer grid.
         let fine = grid(d, if d == 1 { 41 } else { 9 });
@@ -284,7 +304,8 @@ fn entropy_searches_equal_counted_information() {
         let maxima = sample_maxima(&process, &search, 64, 7);
         let predictive = PredictiveEntropySearch::new(&process, &maxima, &search).unwrap();
         let joint = JointEntropySearch::new(&process, &maxima).unwrap();
-        let all: [(&str, &dyn Acquisition, f64); 2] = [("predictive", &predictive, 0.7), ("joint", &joint, 0.6)];
+        let all: [(&str, &dyn Acquisition, f64); 2] =
+            [("predictive", &predictive, 0.7), ("joint", &joint, 0.6)];
         for (name, acquisition, share) in all {
             let best = (0..fine.len() / d)
                 .max_by(|&a, &b| {

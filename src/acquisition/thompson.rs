@@ -4,9 +4,9 @@
 //! A function is drawn from the posterior and its maximum is the point. On a finite set the draw is exact; on the
 //! continuum it is a path, whose maximum is searched for like that of any other function.
 
+use super::Acquisition;
 use super::normal::quasi_normal;
 use super::upper_confidence_bound::log_softplus;
-use super::Acquisition;
 use crate::surrogate::{GaussianProcess, Path, SurrogateError};
 
 /// ln softplus(f(x) − f*) for a function f drawn from the posterior. O((n + w) d) for w waves.

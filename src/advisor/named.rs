@@ -65,7 +65,9 @@ impl Gathered {
             .iter()
             .map(|(_, seen)| *seen)
             .filter(|seen| match &seen.standing {
-                Standing::Completed(metrics) => seen.coordinates.is_some() && is_feasible(definition, metrics),
+                Standing::Completed(metrics) => {
+                    seen.coordinates.is_some() && is_feasible(definition, metrics)
+                }
                 _ => false,
             })
             .collect();
@@ -77,7 +79,12 @@ impl Gathered {
             constraints,
             success,
             cost,
-            feasible: feasible.iter().filter_map(|seen| seen.coordinates.as_deref()).flatten().copied().collect(),
+            feasible: feasible
+                .iter()
+                .filter_map(|seen| seen.coordinates.as_deref())
+                .flatten()
+                .copied()
+                .collect(),
             trials: told.len(),
             around: Vec::new(),
             is_scalarized,

@@ -66,7 +66,10 @@ async fn algorithms_are_listed_chosen_and_set(server: Server) {
     let named = |name: &str| algorithms.iter().find(|algorithm| algorithm["name"] == name).unwrap();
     assert_eq!((status, &named("auto")["settings"]), (200, &json!([])));
     let setting = &named("noisy_expected_improvement")["settings"][0];
-    assert_eq!((&setting["type"], &setting["name"], &setting["low"]), (&json!("integer"), &json!("samples"), &json!(1)));
+    assert_eq!(
+        (&setting["type"], &setting["name"], &setting["low"]),
+        (&json!("integer"), &json!("samples"), &json!(1))
+    );
     let with = |name: &str, acquisition: &str, settings: Json| {
         let mut study = plane(name, acquisition);
         study["algorithm"]["settings"] = settings;

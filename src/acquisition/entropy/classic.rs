@@ -121,7 +121,8 @@ fn greatest(values: impl Iterator<Item = f64>) -> usize {
 #[allow(clippy::cast_precision_loss)]
 fn entropy(counts: &[usize]) -> f64 {
     let total = counts.iter().sum::<usize>().max(1) as f64;
-    let seen: Vec<f64> = counts.iter().filter(|count| **count > 0).map(|count| *count as f64 / total).collect();
+    let seen: Vec<f64> =
+        counts.iter().filter(|count| **count > 0).map(|count| *count as f64 / total).collect();
     let plain: f64 = -seen.iter().map(|share| share * share.ln()).sum::<f64>();
     plain + (seen.len().saturating_sub(1)) as f64 / (2.0 * total)
 }

@@ -52,7 +52,8 @@ impl<'a> JointEntropySearch<'a> {
         let (mut sum, mut in_mean, mut in_variance) = (0.0, 0.0, 0.0);
         let mut in_covariances = vec![0.0; covariances.len()];
         for (k, (&c, &(maximum, surprise, of_maximum))) in covariances.iter().zip(&self.maxima).enumerate() {
-            let of_maximum = of_maximum.max(1e-12 * self.objective.kernel().variance(self.objective.input(0)));
+            let of_maximum =
+                of_maximum.max(1e-12 * self.objective.kernel().variance(self.objective.input(0)));
             let m = mean + c / of_maximum * surprise;
             let floor = 1e-12 * variance.max(f64::MIN_POSITIVE);
             let free = variance - c * c / of_maximum;
@@ -115,7 +116,9 @@ impl Acquisition for JointEntropySearch<'_> {
         self.among.mean_with_gradient(x, &weights, of_weighted);
         for i in 0..d {
             gradient[i] += slope
-                * (of_weighted[i] + (-in_mean / count - 1.0) * of_mean[i] + in_variance * 2.0 * at.sd * of_sd[i]);
+                * (of_weighted[i]
+                    + (-in_mean / count - 1.0) * of_mean[i]
+                    + in_variance * 2.0 * at.sd * of_sd[i]);
         }
         value
     }

@@ -4,9 +4,9 @@
 //! arXiv 1703.01968, eq. 6). The maxima are those of drawn functions, or drawn from a Gumbel distribution fitted to the
 //! distribution of the greatest of many points taken as independent (ibid., §3.1).
 
+use crate::acquisition::log_cdf;
 use crate::acquisition::marginal::{Marginal, Slopes};
 use crate::acquisition::normal::{cdf, log_density, log_sum};
-use crate::acquisition::log_cdf;
 use crate::surrogate::{GaussianProcess, Prediction};
 
 /// ln α for some maxima. O(n² + S).
@@ -48,7 +48,8 @@ impl Marginal for MaxValueEntropySearch<'_> {
 fn log_gain(gamma: f64) -> (f64, f64) {
     if gamma > 5.0 {
         // Both terms are multiples of φ; what is left of 1 in Φ does not matter any more.
-        let tail = 0.5 * (std::f64::consts::TAU).sqrt() * puruspe::erfcx(gamma * std::f64::consts::FRAC_1_SQRT_2);
+        let tail =
+            0.5 * (std::f64::consts::TAU).sqrt() * puruspe::erfcx(gamma * std::f64::consts::FRAC_1_SQRT_2);
         let upper = cdf(gamma);
         let over_density = gamma / (2.0 * upper) + tail * (1.0 + 0.5 * (1.0 - upper));
         let value = log_density(gamma) + over_density.ln();
@@ -66,11 +67,8 @@ fn log_gain(gamma: f64) -> (f64, f64) {
         let excess = std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2 / scaled + gamma;
         let gain = 0.5 * gamma * excess - (0.5 * scaled).ln();
         // 1 + γ² + γ r = 1 + γ (γ + r) cancels far below 0, where the slope is 1/γ.
-        let slope = if gamma < -30.0 {
-            1.0 / gamma
-        } else {
-            -0.5 * (excess - gamma) * (1.0 + gamma * excess)
-        };
+        let slope =
+            if gamma < -30.0 { 1.0 / gamma } else { -0.5 * (excess - gamma) * (1.0 + gamma * excess) };
         return (gain.ln(), slope / gain);
     }
     let log_upper = log_cdf(gamma);
@@ -119,7 +117,11 @@ mod tests {
             }
             let free = 0.5 * (std::f64::consts::TAU * std::f64::consts::E).ln();
             let gain = log_gain(gamma).0.exp();
-            assert!((gain - (free - entropy)).abs() < 1e-8 * (1.0 + gain), "{gamma}: {gain} {}", free - entropy);
+            assert!(
+                (gain - (free - entropy)).abs() < 1e-8 * (1.0 + gain),
+                "{gamma}: {gain} {}",
+                free - entropy
+            );
         }
     }
 
@@ -128,7 +130,11 @@ mod tests {
         for gamma in [-2e4, -999.0, -100.0, -29.0, -5.0, 0.0, 1.0, 4.9, 5.1, 12.0, 40.0] {
             let h = 1e-5 * (1.0 + f64::abs(gamma));
             let slope = (log_gain(gamma + h).0 - log_gain(gamma - h).0) / (2.0 * h);
-            assert!((slope - log_gain(gamma).1).abs() < 2e-3 * (1e-3 + slope.abs()), "{gamma}: {slope} {}", log_gain(gamma).1);
+            assert!(
+                (slope - log_gain(gamma).1).abs() < 2e-3 * (1e-3 + slope.abs()),
+                "{gamma}: {slope} {}",
+                log_gain(gamma).1
+            );
         }
         for gamma in [5.0, -1.0, -1e4] {
             let (a, b) = (log_gain(gamma - 1e-9).0, log_gain(gamma + 1e-9).0);

@@ -1,7 +1,7 @@
 //! Maxima of functions drawn from the posterior.
 
-use crate::acquisition::search::{Search, climb_from};
 use crate::acquisition::Acquisition;
+use crate::acquisition::search::{Search, climb_from};
 use crate::space::Coordinate;
 use crate::space::sobol::{Sobol, mix};
 use crate::surrogate::{GaussianProcess, Path};
@@ -50,7 +50,8 @@ pub fn sample_maxima(process: &GaussianProcess, search: &Search<'_>, count: usiz
 fn looked_at(search: &Search<'_>, seed: u64) -> Vec<f64> {
     let space = search.space;
     let sobol = Sobol::new(space.dimension(), seed);
-    let mut rows: Vec<f64> = (0..LOOKED_AT).flat_map(|index| search.feasible_at(&sobol.point(index))).collect();
+    let mut rows: Vec<f64> =
+        (0..LOOKED_AT).flat_map(|index| search.feasible_at(&sobol.point(index))).collect();
     for (k, best) in search.around.iter().take(MOST_NEARBY).enumerate() {
         rows.extend_from_slice(best);
         // A step in each direction of a random pattern, in the numbers.

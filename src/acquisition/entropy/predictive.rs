@@ -14,8 +14,8 @@
 
 use std::sync::Arc;
 
-use super::joint::log_positive;
 use super::Maxima;
+use super::joint::log_positive;
 use crate::acquisition::normal::log_density;
 use crate::acquisition::search::Search;
 use crate::acquisition::{Acquisition, log_cdf};
@@ -82,7 +82,8 @@ fn condition(
         }
     }
     let kernel = Arc::from(objective.kernel().boxed());
-    let mut process = GaussianProcess::condition(kernel, objective.prior_mean(), objective.noise(), observations).ok()?;
+    let mut process =
+        GaussianProcess::condition(kernel, objective.prior_mean(), objective.noise(), observations).ok()?;
     // Moments of f(x*) above η, blurred by the noise of η.
     let before = process.predict(place);
     let variance = before.sd * before.sd;
@@ -129,7 +130,8 @@ impl Acquisition for PredictiveEntropySearch<'_> {
             .map(|(process, place)| {
                 let (here, there) = (process.predict(x), process.predict(place));
                 let covariance = process.covariance(x, place)[(0, 0)];
-                let (v, ..) = left(here.mean, here.sd * here.sd, covariance, (there.mean, there.sd * there.sd));
+                let (v, ..) =
+                    left(here.mean, here.sd * here.sd, covariance, (there.mean, there.sd * there.sd));
                 0.5 * (v.max(0.0) + self.noise).ln()
             })
             .sum();

@@ -6,8 +6,8 @@
 //! Σ Π σₖ (h(zₗ) − h(zᵤ)), z = (μ − bound)/σ, h(z) = φ(z) + z Φ(z).
 
 use crate::acquisition::feasibility::log_between;
-use crate::acquisition::normal::{cdf, log_density, log_sum};
 use crate::acquisition::log_improvement;
+use crate::acquisition::normal::{cdf, log_density, log_sum};
 
 /// Disjoint boxes between bounds of each objective.
 #[derive(Clone, Debug)]
@@ -208,14 +208,21 @@ fn thinned(mut front: Vec<Vec<f64>>, most: usize) -> Vec<Vec<f64>> {
     }
     while kept.len() < most {
         let gap = |y: &Vec<f64>| kept.iter().map(|other| distance(y, other)).fold(f64::INFINITY, f64::min);
-        let Some(next) = (0..front.len()).max_by(|&a, &b| gap(&front[a]).total_cmp(&gap(&front[b]))) else { break };
+        let Some(next) = (0..front.len()).max_by(|&a, &b| gap(&front[a]).total_cmp(&gap(&front[b]))) else {
+            break;
+        };
         kept.push(front.swap_remove(next));
     }
     kept
 }
 
 /// Slices the undominated region along the last objective; `sides` are the sides of the objectives after it.
-fn slice(front: &[Vec<f64>], reference: &[f64], sides: &mut Vec<(f64, f64)>, boxes: &mut Vec<Vec<(f64, f64)>>) {
+fn slice(
+    front: &[Vec<f64>],
+    reference: &[f64],
+    sides: &mut Vec<(f64, f64)>,
+    boxes: &mut Vec<Vec<(f64, f64)>>,
+) {
     let Some((&least, others)) = reference.split_last() else { return };
     let last = others.len();
     if last == 0 {
@@ -275,7 +282,10 @@ mod tests {
                         .sum::<f64>()
                         / f64::from(1 << 16);
                     let value = exact.log.exp();
-                    assert!((value - simulated).abs() < 2e-3 * (0.01 + value), "{m} {shift}: {value} {simulated}");
+                    assert!(
+                        (value - simulated).abs() < 2e-3 * (0.01 + value),
+                        "{m} {shift}: {value} {simulated}"
+                    );
                 }
                 for k in 0..m {
                     let at = |in_mean: f64, in_sd: f64| {
@@ -286,7 +296,10 @@ mod tests {
                     };
                     let of_mean = (at(1e-6, 0.0) - at(-1e-6, 0.0)) / 2e-6;
                     let of_sd = (at(0.0, 1e-6) - at(0.0, -1e-6)) / 2e-6;
-                    assert!((of_mean - exact.in_means[k]).abs() < 1e-4 * (1.0 + of_mean.abs()), "{m} {shift}");
+                    assert!(
+                        (of_mean - exact.in_means[k]).abs() < 1e-4 * (1.0 + of_mean.abs()),
+                        "{m} {shift}"
+                    );
                     assert!((of_sd - exact.in_sds[k]).abs() < 1e-4 * (1.0 + of_sd.abs()), "{m} {shift}");
                 }
             }

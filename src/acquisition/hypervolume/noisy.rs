@@ -38,8 +38,9 @@ impl<'a> NoisyExpectedHypervolumeImprovement<'a> {
             .map(|(process, k)| Baseline::new(process, &places, samples, mix(seed ^ mix(k))))
             .collect::<Result<Vec<_>, _>>()?;
         let count = baselines.first().ok_or(SurrogateError::Empty)?.values.first().map_or(0, Vec::len);
-        let outcome =
-            |s: usize, p: usize| -> Vec<f64> { baselines.iter().map(|baseline| baseline.values[s][p]).collect() };
+        let outcome = |s: usize, p: usize| -> Vec<f64> {
+            baselines.iter().map(|baseline| baseline.values[s][p]).collect()
+        };
         let cells = (0..samples)
             .map(|s| Cells::new(&(0..count).map(|p| outcome(s, p)).collect::<Vec<_>>(), &beliefs.reference))
             .collect();
@@ -79,7 +80,8 @@ impl Acquisition for NoisyExpectedHypervolumeImprovement<'_> {
         if total.is_finite() {
             for (k, baseline) in self.baselines.iter().enumerate() {
                 let shares = logs.iter().map(|log| (log - total).exp());
-                let in_means: Vec<f64> = gains.iter().zip(shares.clone()).map(|(g, s)| g.in_means[k] * s).collect();
+                let in_means: Vec<f64> =
+                    gains.iter().zip(shares.clone()).map(|(g, s)| g.in_means[k] * s).collect();
                 let in_sd = gains.iter().zip(shares).map(|(g, s)| g.in_sds[k] * s).sum();
                 baseline.pull_back(x, &at[k], &in_means, in_sd, gradient);
             }

@@ -124,7 +124,8 @@ impl Problem<'_> {
             of_other.fill(0.0);
             let covariance = self.process.covariance_with_gradient(x, other, of_x);
             self.process.covariance_with_gradient(other, x, of_other);
-            sum += self.process.mean_with_gradient(other, &mut of_sum[k..k + d]) + covariance * z / s - self.best;
+            sum += self.process.mean_with_gradient(other, &mut of_sum[k..k + d]) + covariance * z / s
+                - self.best;
             for i in 0..d {
                 of_sum[k + i] += of_other[i] * z / s;
                 of_sum[i] += z * (of_x[i] / s - covariance * at.sd * of_sd[i] / (s * s * s));

@@ -43,7 +43,8 @@ impl<'a> SimulatedKnowledgeGradient<'a> {
     #[allow(clippy::cast_precision_loss)]
     pub fn new(process: &'a GaussianProcess, search: &'a Search<'a>, outcomes: usize) -> Self {
         let rows = representers(process, search);
-        let best = climb_from(search, &PosteriorMean(process), &rows, 2).map_or(f64::NEG_INFINITY, |best| best.value);
+        let best = climb_from(search, &PosteriorMean(process), &rows, 2)
+            .map_or(f64::NEG_INFINITY, |best| best.value);
         let outcomes = (0..outcomes).map(|j| quantile((j as f64 + 0.5) / outcomes as f64)).collect();
         Self { process, search, rows, outcomes, best }
     }
@@ -53,7 +54,12 @@ impl<'a> SimulatedKnowledgeGradient<'a> {
     /// # Errors
     /// Where the variance at x is not positive.
     #[allow(clippy::cast_precision_loss)]
-    pub fn expected_gain(&self, x: &[f64], outcomes: &[f64], gradient: &mut [f64]) -> Result<f64, SurrogateError> {
+    pub fn expected_gain(
+        &self,
+        x: &[f64],
+        outcomes: &[f64],
+        gradient: &mut [f64],
+    ) -> Result<f64, SurrogateError> {
         let d = x.len();
         let noise = self.process.noise().value;
         let imagined = self.process.imagine(x, noise)?;

@@ -60,7 +60,10 @@ pub fn stochastic_ascent(
             let mut step: Vec<f64> =
                 of_gain.iter().zip(&of_weights).map(|(g, w)| g + gain.max(0.0) * w).collect();
             for i in 0..d {
-                if search.space.coordinates()[i] != Coordinate::Continuous || x[i].is_nan() || !step[i].is_finite() {
+                if search.space.coordinates()[i] != Coordinate::Continuous
+                    || x[i].is_nan()
+                    || !step[i].is_finite()
+                {
                     step[i] = 0.0;
                 }
             }

@@ -57,7 +57,8 @@ fn others(search: &Search<'_>, i: usize, at: f64) -> Vec<f64> {
         Coordinate::Ordered { levels } => {
             let (lower, upper) = search.bounds(i);
             let unit = 1.0 / (levels - 1) as f64;
-            let in_range = RANGE_STEPS.iter().map(|share| share * (upper - lower)).filter(|s| *s > 8.0 * unit);
+            let in_range =
+                RANGE_STEPS.iter().map(|share| share * (upper - lower)).filter(|s| *s > 8.0 * unit);
             let steps = LEVEL_STEPS.iter().map(|steps| steps * unit).chain(in_range);
             steps
                 .flat_map(|step| [at + step, at - step])
@@ -66,7 +67,11 @@ fn others(search: &Search<'_>, i: usize, at: f64) -> Vec<f64> {
         }
         Coordinate::Categorical { choices } => {
             let stride = choices.div_ceil(MOST_LABELS);
-            (0..choices).step_by(stride).map(|k| k as f64 / (choices - 1) as f64).filter(|u| *u != at).collect()
+            (0..choices)
+                .step_by(stride)
+                .map(|k| k as f64 / (choices - 1) as f64)
+                .filter(|u| *u != at)
+                .collect()
         }
     }
 }

@@ -69,7 +69,8 @@ pub(super) fn climb(
         let gain = value - best.value;
         let mut next = vec![0.0; d];
         acquisition.value_with_gradient(&x, &mut next);
-        let step: Vec<f64> = x.iter().zip(&best.coordinates).map(|(a, b)| if a.is_nan() { 0.0 } else { a - b }).collect();
+        let step: Vec<f64> =
+            x.iter().zip(&best.coordinates).map(|(a, b)| if a.is_nan() { 0.0 } else { a - b }).collect();
         let change = face.within(&gradient.iter().zip(&next).map(|(a, b)| a - b).collect::<Vec<_>>());
         if dot(&step, &change) > f64::EPSILON * dot(&change, &change) {
             if memory.len() == MEMORY {
@@ -125,7 +126,9 @@ impl Face {
                 .iter()
                 .enumerate()
                 .filter(|(k, side)| !side.is_equality && !face.holds[*k] && side.room <= ACTIVE)
-                .map(|(k, side)| (k, dot(&side.normal, &direction) / norm(&side.normal).max(f64::MIN_POSITIVE)))
+                .map(|(k, side)| {
+                    (k, dot(&side.normal, &direction) / norm(&side.normal).max(f64::MIN_POSITIVE))
+                })
                 .filter(|(_, push)| *push > 1e-12 * size)
                 .max_by(|a, b| a.1.total_cmp(&b.1));
             let Some((k, _)) = worst else { break };

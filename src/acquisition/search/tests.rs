@@ -19,7 +19,12 @@ fn cube(d: usize) -> Space {
     Space::check(SpaceDraft { parameters, parameter_constraints: Vec::new() }).unwrap()
 }
 
-fn weights(names: &[(&str, f64)], lower: Option<f64>, upper: Option<f64>, equals: Option<f64>) -> ConstraintDraft {
+fn weights(
+    names: &[(&str, f64)],
+    lower: Option<f64>,
+    upper: Option<f64>,
+    equals: Option<f64>,
+) -> ConstraintDraft {
     ConstraintDraft {
         sum: names.iter().map(|(name, weight)| ((*name).to_owned(), *weight)).collect(),
         lower,
@@ -32,8 +37,9 @@ fn weights(names: &[(&str, f64)], lower: Option<f64>, upper: Option<f64>, equals
 fn process(space: &Space, n: u64, lengthscale: f64) -> GaussianProcess {
     let d = space.dimension();
     let sobol = Sobol::new(d, 11);
-    let inputs: Vec<f64> =
-        (0..n).flat_map(|i| space.encode(&space.repair(&space.encode(&space.at_uniform(&sobol.point(i)))))).collect();
+    let inputs: Vec<f64> = (0..n)
+        .flat_map(|i| space.encode(&space.repair(&space.encode(&space.at_uniform(&sobol.point(i))))))
+        .collect();
     let outputs: Vec<f64> = inputs
         .chunks_exact(d)
         .map(|x| {
@@ -49,7 +55,10 @@ fn process(space: &Space, n: u64, lengthscale: f64) -> GaussianProcess {
 fn best_trials(process: &GaussianProcess) -> (f64, Vec<Vec<f64>>) {
     let mut order: Vec<usize> = (0..process.observations()).collect();
     order.sort_by(|&a, &b| process.mean_at_observation(b).total_cmp(&process.mean_at_observation(a)));
-    (process.mean_at_observation(order[0]), order.iter().take(4).map(|&i| process.input(i).to_vec()).collect())
+    (
+        process.mean_at_observation(order[0]),
+        order.iter().take(4).map(|&i| process.input(i).to_vec()).collect(),
+    )
 }
 
 /// The best of quasi-Newton ascents from `restarts` uniform points of a box.
@@ -63,7 +72,9 @@ fn many_restarts(d: usize, acquisition: &dyn Acquisition, restarts: u64) -> f64 
     };
     let (lower, upper) = (vec![0.0; d], vec![1.0; d]);
     let bounds = Bounds { lower: &lower, upper: &upper, iterations: 30, tolerance: 1e-7 };
-    (0..restarts).map(|i| -minimize(&objective, &sobol.point(i), &bounds).value).fold(f64::NEG_INFINITY, f64::max)
+    (0..restarts)
+        .map(|i| -minimize(&objective, &sobol.point(i), &bounds).value)
+        .fold(f64::NEG_INFINITY, f64::max)
 }
 
 #[test]
@@ -86,7 +97,9 @@ fn is_within_one_percent_of_the_best_of_ten_thousand_restarts() {
 fn is_within_one_percent_in_mixed_spaces() {
     let choice = |name: &str, count: usize| ParameterDraft {
         name: name.into(),
-        domain: DomainDraft::Categorical { choices: (0..count).map(|k| Label::Text(format!("{k}"))).collect() },
+        domain: DomainDraft::Categorical {
+            choices: (0..count).map(|k| Label::Text(format!("{k}"))).collect(),
+        },
         when: Default::default(),
     };
     let int = ParameterDraft {
@@ -207,7 +220,9 @@ fn a_small_finite_space_is_gone_through_until_nothing_is_left() {
             },
             ParameterDraft {
                 name: "b".into(),
-                domain: DomainDraft::Categorical { choices: vec![Label::Boolean(true), Label::Boolean(false)] },
+                domain: DomainDraft::Categorical {
+                    choices: vec![Label::Boolean(true), Label::Boolean(false)],
+                },
                 when: Default::default(),
             },
         ],
@@ -244,7 +259,8 @@ fn functions_that_are_nowhere_finite_do_no_harm() {
         }
     }
     let space = cube(2);
-    let search = Search { space: &space, around: &[vec![0.3, 0.3]], taken: &|_| false, region: None, seed: 1 };
+    let search =
+        Search { space: &space, around: &[vec![0.3, 0.3]], taken: &|_| false, region: None, seed: 1 };
     assert!(maximize(&search, &Broken).is_some());
     assert!(space.coordinates().iter().all(|c| *c == Coordinate::Continuous));
 }
