@@ -2,12 +2,12 @@
 
 use axum::Json;
 
-use super::types::AlgorithmPage;
+use super::types::AlgorithmList;
 use crate::acquisition::ALGORITHMS;
 
 /// List the algorithms that a study may name
 #[utoipa::path(get, path = "/v1/algorithms", operation_id = "list_algorithms", tag = "studies",
-    responses((status = 200, description = "All of them", body = AlgorithmPage)))]
-pub(super) async fn list_algorithms() -> Json<AlgorithmPage> {
-    Json(AlgorithmPage { algorithms: ALGORITHMS.iter().map(Into::into).collect() })
+    responses((status = 200, description = "All of them", body = AlgorithmList)))]
+pub(super) async fn list_algorithms() -> Json<AlgorithmList> {
+    Json(AlgorithmList { algorithms: ALGORITHMS.iter().map(Into::into).collect() })
 }

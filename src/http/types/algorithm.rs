@@ -7,7 +7,7 @@ use crate::acquisition::{Algorithm, Range, Setting};
 
 /// The algorithms that a study may name.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct AlgorithmPage {
+pub struct AlgorithmList {
     /// All of them.
     pub algorithms: Vec<AlgorithmDescription>,
 }
