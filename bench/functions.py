@@ -147,6 +147,7 @@ FUNCTIONS = {
         ),
         cube("ackley5", ackley, 5, (-32.768, 32.768), 0.0),
         cube("levy4", levy, 4, (-10.0, 10.0), 1.0),
+        cube("levy8", levy, 8, (-10.0, 10.0), 1.0),
         cube("rosenbrock5", rosenbrock, 5, (-5.0, 10.0), 1.0),
         cube("griewank8", griewank, 8, (-600.0, 600.0), 0.0),
     ]

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
+use tellus::acquisition::ALGORITHMS;
 use tellus::advisor::{Advisor, History, Proposal, Seen, Standing, pareto_front};
 use tellus::study::{Definition, Observation, StudyDraft};
 
@@ -218,4 +219,69 @@ fn survives_values_of_any_size_and_kind() {
     // Everything fails, or everything is far from feasible.
     let definition = branin(2);
     assert_eq!(run(&definition, 12, |_| None).len(), 12);
+}
+
+#[test]
+fn every_acquisition_that_a_study_may_name_proposes_its_points() {
+    for algorithm in &ALGORITHMS {
+        let definition = define(json!({
+            "name": "named", "seed": 1,
+            "parameters": [
+                {"name": "x", "type": "float", "low": 0, "high": 1},
+                {"name": "kind", "type": "categorical", "choices": ["a", "b"]},
+                {"name": "k", "type": "int", "low": 1, "high": 9},
+            ],
+            "metrics": [
+                {"name": "f", "goal": "maximize"},
+                {"name": "g", "goal": "minimize"},
+                {"name": "c", "goal": "constrain", "upper": 1.0},
+                {"name": "seconds", "goal": "record"},
+            ],
+            "cost_metric": "seconds",
+            "algorithm": {"acquisition": algorithm.name, "initial_trials": 4},
+        }));
+        let evaluate = |p: &BTreeMap<String, Json>| {
+            let (x, k) = (number(p, "x"), number(p, "k"));
+            (x < 0.95).then(|| vec![x + k / 20.0, (x - 0.3).powi(2), x + k / 9.0, 1.0 + k])
+        };
+        let history = run(&definition, 8, evaluate);
+        assert_eq!(history.len(), 8, "{}", algorithm.name);
+        let proposals = Advisor::default().suggest(&definition, &history, 2);
+        let origins: Vec<&str> = proposals.iter().map(|proposal| proposal.origin).collect();
+        assert!(
+            origins.iter().all(|origin| !origin.starts_with("fallback")),
+            "{}: {origins:?}",
+            algorithm.name
+        );
+        if algorithm.name != "auto" {
+            assert_eq!(origins[0], algorithm.name);
+        }
+        assert_ne!(proposals[0].point, proposals[1].point);
+        assert_eq!(Advisor::default().suggest(&definition, &history, 1)[0], proposals[0]);
+    }
+}
+
+#[test]
+fn hypervolume_improvement_spreads_over_fronts_of_two_three_and_four_objectives() {
+    for objectives in 2..=4 {
+        let names: Vec<String> = (0..objectives).map(|k| format!("f{k}")).collect();
+        let metrics: Vec<Json> = names.iter().map(|name| json!({"name": name, "goal": "minimize"})).collect();
+        let definition = define(json!({
+            "name": "front", "seed": 4,
+            "parameters": [
+                {"name": "x", "type": "float", "low": 0, "high": 1},
+                {"name": "y", "type": "float", "low": 0, "high": 1},
+            ],
+            "metrics": metrics,
+            "algorithm": {"acquisition": "expected_hypervolume_improvement", "initial_trials": 6},
+        }));
+        // Distances to the corners of the square.
+        let history = run(&definition, 22, |p| {
+            let (x, y) = (number(p, "x"), number(p, "y"));
+            let corners = [(0.0, 0.0), (1.0, 1.0), (0.0, 1.0), (1.0, 0.0)];
+            Some(corners[..objectives].iter().map(|(a, b)| (x - a).powi(2) + (y - b).powi(2)).collect())
+        });
+        let front = pareto_front(&definition, &history).len();
+        assert!(front >= if objectives == 2 { 9 } else { 15 }, "{objectives}: {front}");
+    }
 }

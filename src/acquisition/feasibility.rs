@@ -1,8 +1,9 @@
 //! The probability that a point is feasible, in log space: the weight that turns any acquisition into a constrained
 //! one (Gardner et al., *Bayesian Optimization with Inequality Constraints*, ICML 2014).
 
+use super::log_cdf;
+use super::marginal::{Marginal, Slopes};
 use super::normal::log_density;
-use super::{Acquisition, log_cdf};
 use crate::surrogate::{GaussianProcess, Prediction};
 
 /// ln P(lower ≤ c(x) ≤ upper) of a modelled constraint metric.
@@ -15,9 +16,12 @@ pub struct Bounded<'a> {
     pub upper: f64,
 }
 
-impl Bounded<'_> {
-    /// The value and its derivatives in μ and σ.
-    fn at(&self, prediction: &Prediction) -> (f64, f64, f64) {
+impl Marginal for Bounded<'_> {
+    fn process(&self) -> &GaussianProcess {
+        self.metric
+    }
+
+    fn of(&self, prediction: &Prediction) -> Slopes {
         let Prediction { mean, sd } = *prediction;
         let (a, b) = ((self.lower - mean) / sd, (self.upper - mean) / sd);
         let log_probability = log_between(a, b);
@@ -26,34 +30,22 @@ impl Bounded<'_> {
         };
         let (at_a, at_b) = (density(a), density(b));
         let moment = |z: f64, density: f64| if z.is_infinite() { 0.0 } else { z * density };
-        (log_probability, (at_a - at_b) / sd, (moment(a, at_a) - moment(b, at_b)) / sd)
+        Slopes {
+            value: log_probability,
+            in_mean: (at_a - at_b) / sd,
+            in_sd: (moment(a, at_a) - moment(b, at_b)) / sd,
+        }
     }
 }
 
 /// ln(Φ(b) − Φ(a)) for a < b, taken on the side of the lower tail so that nothing cancels.
-fn log_between(a: f64, b: f64) -> f64 {
+pub(super) fn log_between(a: f64, b: f64) -> f64 {
     let (a, b) = if a > 0.0 { (-b, -a) } else { (a, b) };
     let upper = log_cdf(b);
     if a == f64::NEG_INFINITY {
         return upper;
     }
     upper + (-(log_cdf(a) - upper).exp()).ln_1p().max(f64::MIN)
-}
-
-impl Acquisition for Bounded<'_> {
-    fn value(&self, x: &[f64]) -> f64 {
-        self.at(&self.metric.predict(x)).0
-    }
-
-    fn value_with_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
-        let (mut of_mean, mut of_sd) = (vec![0.0; x.len()], vec![0.0; x.len()]);
-        let prediction = self.metric.predict_with_gradient(x, &mut of_mean, &mut of_sd);
-        let (value, in_mean, in_sd) = self.at(&prediction);
-        for i in 0..x.len() {
-            gradient[i] += in_mean * of_mean[i] + in_sd * of_sd[i];
-        }
-        value
-    }
 }
 
 /// ln P(the evaluation at x succeeds), from a process over +1 (succeeded) and −1 (failed): a probit link on its
@@ -66,38 +58,28 @@ pub struct Success<'a> {
 /// How much a label of ±1 counts on the probit scale: Φ(−4) is 3·10⁻⁵, where the model is sure of a failure.
 const LABEL_SCALE: f64 = 4.0;
 
-impl Success<'_> {
-    fn at(prediction: &Prediction) -> (f64, f64, f64) {
+impl Marginal for Success<'_> {
+    fn process(&self) -> &GaussianProcess {
+        self.labels
+    }
+
+    fn of(&self, prediction: &Prediction) -> Slopes {
         let spread = 1.0 + LABEL_SCALE * LABEL_SCALE * prediction.sd * prediction.sd;
         let z = LABEL_SCALE * prediction.mean / spread.sqrt();
         let value = log_cdf(z);
         let slope = (log_density(z) - value).exp();
-        let in_mean = slope * LABEL_SCALE / spread.sqrt();
-        let in_sd = -slope * z * LABEL_SCALE * LABEL_SCALE * prediction.sd / spread;
-        (value, in_mean, in_sd)
-    }
-}
-
-impl Acquisition for Success<'_> {
-    fn value(&self, x: &[f64]) -> f64 {
-        Self::at(&self.labels.predict(x)).0
-    }
-
-    fn value_with_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
-        let (mut of_mean, mut of_sd) = (vec![0.0; x.len()], vec![0.0; x.len()]);
-        let prediction = self.labels.predict_with_gradient(x, &mut of_mean, &mut of_sd);
-        let (value, in_mean, in_sd) = Self::at(&prediction);
-        for i in 0..x.len() {
-            gradient[i] += in_mean * of_mean[i] + in_sd * of_sd[i];
+        Slopes {
+            value,
+            in_mean: slope * LABEL_SCALE / spread.sqrt(),
+            in_sd: -slope * z * LABEL_SCALE * LABEL_SCALE * prediction.sd / spread,
         }
-        value
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::acquisition::LogExpectedImprovement;
+    use crate::acquisition::{Acquisition, LogExpectedImprovement};
     use crate::surrogate::{Distance, Matern52};
 
     fn process() -> GaussianProcess {

@@ -2,6 +2,8 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
+use crate::space::sobol::Sobol;
+
 /// ½ ln 2π.
 const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_8;
 /// ½ ln(π/2).
@@ -41,6 +43,32 @@ pub fn log_improvement(z: f64) -> f64 {
     }
 }
 
+/// Φ(z).
+pub(super) fn cdf(z: f64) -> f64 {
+    0.5 * libm::erfc(-z * FRAC_1_SQRT_2)
+}
+
+/// Φ⁻¹(p) for p in (0, 1).
+pub(super) fn quantile(p: f64) -> f64 {
+    // The inverse is exact to about 1e-15 where the argument is not above 1.
+    if p > 0.5 { -quantile(1.0 - p) } else { -std::f64::consts::SQRT_2 * puruspe::inverfc(2.0 * p) }
+}
+
+/// ln Σ eᵗ; −∞ of nothing.
+pub(super) fn log_sum(terms: &[f64]) -> f64 {
+    let most = terms.iter().fold(f64::NEG_INFINITY, |most, term| most.max(*term));
+    if !most.is_finite() {
+        return most;
+    }
+    most + terms.iter().map(|term| (term - most).exp()).sum::<f64>().ln()
+}
+
+/// `count` vectors of standard normal numbers with low discrepancy, row after row: quantiles of scrambled Sobol points.
+pub(super) fn quasi_normal(count: usize, dimension: usize, seed: u64) -> Vec<f64> {
+    let sobol = Sobol::new(dimension, seed);
+    (0..count as u64).flat_map(|index| sobol.point(index)).map(quantile).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +85,16 @@ mod tests {
         ] {
             assert!((log_cdf(z) - expected).abs() < 1e-12 * (1.0 + expected.abs()), "{z}");
         }
+    }
+
+    #[test]
+    fn the_quantile_inverts_the_distribution() {
+        for p in [1e-12, 1e-3, 0.2, 0.5, 0.7, 1.0 - 1e-9] {
+            assert!((cdf(quantile(p)) - p).abs() < 1e-13 * (1.0 + p / 1e-3), "{p}");
+        }
+        let z = quasi_normal(256, 3, 1);
+        let variance = z.iter().map(|z| z * z).sum::<f64>() / 768.0;
+        assert!((variance - 1.0).abs() < 0.05 && z.iter().sum::<f64>().abs() < 10.0, "{variance}");
     }
 
     #[test]

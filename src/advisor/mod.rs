@@ -8,6 +8,7 @@
 mod beliefs;
 mod history;
 mod memo;
+mod named;
 mod recommend;
 mod stopping;
 mod suggest;
@@ -17,7 +18,7 @@ pub use recommend::{Predicted, Recommendation, pareto_front};
 pub use stopping::Curve;
 pub use suggest::{Proposal, origin};
 
-use crate::acquisition::ALGORITHMS;
+use crate::acquisition::choose;
 use crate::space::Fault;
 use crate::study::Definition;
 
@@ -33,14 +34,7 @@ impl Advisor {
     /// # Errors
     /// Every fault of the definition's algorithm.
     pub fn admit(definition: &Definition) -> Result<(), Vec<Fault>> {
-        let acquisition = &definition.draft().algorithm.acquisition;
-        if ALGORITHMS.iter().any(|algorithm| algorithm.name == acquisition) {
-            return Ok(());
-        }
-        let names: Vec<&str> = ALGORITHMS.iter().map(|algorithm| algorithm.name).collect();
-        Err(vec![Fault::new(
-            "/algorithm/acquisition",
-            format!("there is no such acquisition; choose one of {}", names.join(", ")),
-        )])
+        let algorithm = &definition.draft().algorithm;
+        choose(&algorithm.acquisition, &algorithm.settings).map(|_| ())
     }
 }

@@ -96,6 +96,7 @@ impl Advisor {
                 space,
                 around: &[start],
                 taken: &|_| false,
+                region: None,
                 seed: seed(definition, "recommend", history.len()),
             };
             maximize(&search, &Sum(terms)).into_iter().collect()

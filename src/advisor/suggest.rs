@@ -6,6 +6,7 @@
 //! | no feasible trial | the probability of feasibility | feasibility first (Gardner et al. 2014) |
 //! | one objective | ln EI over the best posterior mean, weighted by feasibility | finds better points in fewer trials |
 //! | several objectives | the same on a random weighting of them (ParEGO, Knowles 2006) | spreads over the front |
+//! | any, and the study names its acquisition | that one, made by the registry | it asked for it |
 //! | numerics fail | scrambled Sobol points | an answer, and `origin` says so |
 
 use rand::{RngExt, SeedableRng};
@@ -15,7 +16,10 @@ use sha2::{Digest, Sha256};
 use super::Advisor;
 use super::beliefs::{Belief, Rows, is_feasible};
 use super::history::{History, Seen, Standing};
-use crate::acquisition::{Acquisition, Bounded, LogExpectedImprovement, Search, Success, Sum, maximize};
+use super::named::Gathered;
+use crate::acquisition::{
+    Acquisition, Bounded, Chosen, LogExpectedImprovement, Search, Success, Sum, choose, maximize, propose,
+};
 use crate::space::{Design, Point, PointKey};
 use crate::study::{Definition, Direction, Goal};
 use crate::surrogate::SurrogateError;
@@ -66,7 +70,11 @@ impl Advisor {
                 let initial = initial_trials(definition).saturating_sub(history.len());
                 state.fill(count.min(initial), origin::INITIAL_DESIGN);
                 let left = count - state.proposed.len();
-                if left > 0 && state.model(self, left).is_err() {
+                let modelled = match choose(algorithm, &definition.draft().algorithm.settings) {
+                    Ok(chosen) if algorithm != "auto" => state.named(self, &chosen, left),
+                    _ => state.model(self, left),
+                };
+                if left > 0 && modelled.is_err() {
                     state.fill(count, origin::FALLBACK);
                 }
             }
@@ -161,6 +169,7 @@ impl Suggesting<'_> {
                 space: self.definition.space(),
                 around: &models.around,
                 taken: &|key| self.is_taken(key),
+                region: None,
                 seed: seed(self.definition, "search", number),
             };
             let best = maximize(&search, &models.acquisition());
@@ -170,6 +179,41 @@ impl Suggesting<'_> {
                     let origin = models.origin();
                     self.propose(point, origin);
                 }
+                None => {
+                    let before = self.proposed.len();
+                    self.fill(before + 1, origin::FALLBACK);
+                    if self.proposed.len() == before {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds `count` proposals by the acquisition that the study names.
+    fn named(&mut self, advisor: &Advisor, chosen: &Chosen, count: usize) -> Result<(), SurrogateError> {
+        if count == 0 {
+            return Ok(());
+        }
+        let told = self.history.told();
+        let mut gathered = Gathered::learn(advisor, self.definition, chosen, &told, self.number())?;
+        for k in 0..count {
+            let number = self.number();
+            if gathered.is_scalarized && k > 0 {
+                gathered = Gathered::learn(advisor, self.definition, chosen, &told, number)?;
+            }
+            let search = Search {
+                space: self.definition.space(),
+                around: &gathered.around,
+                taken: &|key| self.is_taken(key),
+                region: None,
+                seed: seed(self.definition, "search", number),
+            };
+            let point = propose(chosen, &gathered.beliefs(&self.awaited()), &search)?;
+            let by = if gathered.is_feasible() { chosen.algorithm.name } else { origin::FEASIBILITY };
+            match point {
+                Some(point) => self.propose(point, by),
                 None => {
                     let before = self.proposed.len();
                     self.fill(before + 1, origin::FALLBACK);
@@ -312,7 +356,7 @@ impl Models {
 
 /// One objective as it is, or several as one: an augmented Chebyshev scalarization with random weights, of the
 /// objectives scaled to [0, 1] over the feasible trials (Knowles, *ParEGO*, IEEE Trans. Evol. Comput. 10, 2006, eq. 2).
-struct Weighting {
+pub(super) struct Weighting {
     /// Index of the metric, its sign, its weight, and its least value and range when turned.
     objectives: Vec<(usize, f64, f64, f64, f64)>,
 }
@@ -321,7 +365,7 @@ struct Weighting {
 const AUGMENTATION: f64 = 0.05;
 
 impl Weighting {
-    fn draw(definition: &Definition, feasible: &[&Seen], number: usize) -> Self {
+    pub(super) fn draw(definition: &Definition, feasible: &[&Seen], number: usize) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed(definition, "weights", number));
         let mut objectives = Vec::new();
         for (index, metric) in definition.metrics().iter().enumerate() {
@@ -343,12 +387,12 @@ impl Weighting {
         Self { objectives }
     }
 
-    fn is_scalarized(&self) -> bool {
+    pub(super) fn is_scalarized(&self) -> bool {
         self.objectives.len() > 1
     }
 
     /// The value to be maximized, with its standard error where known.
-    fn value(&self, metrics: &[Option<crate::study::Observation>]) -> Option<(f64, Option<f64>)> {
+    pub(super) fn value(&self, metrics: &[Option<crate::study::Observation>]) -> Option<(f64, Option<f64>)> {
         if let [(index, sign, ..)] = self.objectives[..] {
             return metrics[index].as_ref().map(|seen| (sign * seen.value, seen.sem));
         }

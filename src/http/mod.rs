@@ -4,6 +4,7 @@
 //! [`space`](crate::space) by one fallible conversion that gathers all faults. Handlers translate and nothing else:
 //! what is done is the [`service`](crate::service)'s and the [`store`](crate::store)'s.
 
+mod algorithms;
 mod document;
 mod events;
 mod extract;
@@ -71,6 +72,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(trials::measure))
         .routes(routes!(studies::get_best))
         .routes(routes!(events::list_events))
+        .routes(routes!(algorithms::list_algorithms))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
 }

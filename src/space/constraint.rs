@@ -40,7 +40,62 @@ impl LinearConstraint {
     }
 }
 
+/// One side of a linear constraint, to first order around a place: `normal · move ≤ room` for a move from there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HalfSpace {
+    /// One number a coordinate; 0 in those that do not move.
+    pub normal: Vec<f64>,
+    /// How far the place is from the bound, in units of the normal's length; negative where the bound is missed.
+    pub room: f64,
+    /// The constraint has one value only: a move keeps to `normal · move = room`.
+    pub is_equality: bool,
+}
+
 impl Space {
+    /// The constraints as half spaces around a place, for moves of the `free` coordinates, normals of length 1. Exact
+    /// for parameters on a linear scale, to first order for the others. Constraints that no free coordinate moves are
+    /// left out.
+    pub fn half_spaces(&self, coordinates: &[f64], free: &[usize]) -> Vec<HalfSpace> {
+        let mut sides = Vec::with_capacity(2 * self.constraints.len());
+        for constraint in &self.constraints {
+            let mut normal = vec![0.0; coordinates.len()];
+            for &(i, weight) in constraint.terms.iter().filter(|(i, _)| free.contains(i)) {
+                normal[i] += weight * self.slope(i, coordinates[i]);
+            }
+            let size = normal.iter().map(|n| n * n).sum::<f64>().sqrt();
+            if !(size > 0.0 && size.is_finite()) {
+                continue;
+            }
+            normal.iter_mut().for_each(|n| *n /= size);
+            let (sum, _) = constraint.sum(|i| self.relaxed(i, coordinates[i]));
+            if constraint.lower == constraint.upper {
+                let room = (constraint.upper - sum) / size;
+                sides.push(HalfSpace { normal, room, is_equality: true });
+                continue;
+            }
+            if constraint.lower.is_finite() {
+                let normal = normal.iter().map(|n| -n).collect();
+                let room = (sum - constraint.lower) / size;
+                sides.push(HalfSpace { normal, room, is_equality: false });
+            }
+            if constraint.upper.is_finite() {
+                let room = (constraint.upper - sum) / size;
+                sides.push(HalfSpace { normal, room, is_equality: false });
+            }
+        }
+        sides
+    }
+
+    /// The derivative of parameter `i`'s value by its coordinate at `u`.
+    fn slope(&self, i: usize, u: f64) -> f64 {
+        if u.is_nan() {
+            return 0.0;
+        }
+        let h = 1e-6;
+        let (below, above) = ((u - h).max(0.0), (u + h).min(1.0));
+        (self.relaxed(i, above) - self.relaxed(i, below)) / (above - below)
+    }
+
     /// Whether a point satisfies every linear constraint. An equality may be missed by 10⁻⁹ of the sum of its terms'
     /// absolute values.
     pub fn satisfies(&self, point: &Point) -> bool {
@@ -136,9 +191,7 @@ impl Space {
             if !free[i] || u.is_nan() {
                 continue;
             }
-            let h = 1e-6;
-            let (below, above) = ((u - h).max(0.0), (u + h).min(1.0));
-            let slope = weight * (self.relaxed(i, above) - self.relaxed(i, below)) / (above - below);
+            let slope = weight * self.slope(i, u);
             let direction = slope * missing;
             if (u <= 0.0 && direction < 0.0) || (u >= 1.0 && direction > 0.0) || slope == 0.0 {
                 continue;

@@ -23,6 +23,7 @@ mod point;
 mod properties;
 pub mod sobol;
 
+pub use constraint::HalfSpace;
 pub use coordinates::{Coordinate, INACTIVE};
 pub use design::Design;
 pub use draft::{ConstraintDraft, DomainDraft, Label, ParameterDraft, Scale, SpaceDraft};

@@ -1,6 +1,7 @@
 //! The definition of a study: what was accepted when it was created, and never changes after. Its settings may.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
 
 use super::{Direction, Goal, GoalDraft, Metric, MetricDraft};
 use crate::space::{ConstraintDraft, Domain, Fault, ParameterDraft, Space, SpaceDraft};
@@ -72,6 +73,9 @@ pub struct AlgorithmDraft {
     /// When running trials are told to stop.
     #[serde(default, skip_serializing_if = "EarlyStopping::is_default")]
     pub early_stopping: EarlyStopping,
+    /// What the acquisition function lets a study set, by name.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub settings: Map<String, Json>,
 }
 
 /// When a running trial is told to stop, from its intermediate measurements.
@@ -106,6 +110,7 @@ impl Default for AlgorithmDraft {
         Self {
             acquisition: default_acquisition(),
             initial_trials: None,
+            settings: Map::new(),
             early_stopping: EarlyStopping::default(),
         }
     }

@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 
 on_both_stores!(
     a_study_is_created_once,
+    algorithms_are_listed_chosen_and_set,
     trials_are_asked_and_told,
     outcomes_are_kept_amended_and_refused,
     points_are_attached_and_queued,
@@ -36,6 +37,42 @@ async fn a_study_is_created_once(server: Server) {
     let deleted = server.client.delete(format!("{}{path}", server.url)).send().await.unwrap();
     assert_eq!(deleted.status(), 204);
     assert_eq!(server.get(&path).await.0, 404);
+}
+
+async fn algorithms_are_listed_chosen_and_set(server: Server) {
+    let (status, listed) = server.get("/v1/algorithms").await;
+    let algorithms = listed["algorithms"].as_array().unwrap();
+    let named = |name: &str| algorithms.iter().find(|algorithm| algorithm["name"] == name).unwrap();
+    assert_eq!((status, &named("auto")["settings"]), (200, &json!([])));
+    let setting = &named("noisy_expected_improvement")["settings"][0];
+    assert_eq!(
+        (&setting["type"], &setting["name"], &setting["low"]),
+        (&json!("integer"), &json!("samples"), &json!(1))
+    );
+    let with = |name: &str, acquisition: &str, settings: Json| {
+        let mut study = plane(name, acquisition);
+        study["algorithm"]["settings"] = settings;
+        study["algorithm"]["initial_trials"] = json!(3);
+        study
+    };
+    let study = server.study(with("set", "noisy_expected_improvement", json!({"samples": 16}))).await;
+    assert_eq!(server.get(&study).await.1["algorithm"]["settings"], json!({"samples": 16}));
+    for number in 0..5 {
+        let (status, asked) = server.post(&format!("{study}/ask"), json!({})).await;
+        assert_eq!(status, 200, "{asked}");
+        let origin = if number < 3 { "initial_design" } else { "noisy_expected_improvement" };
+        assert_eq!(asked["trials"][0]["origin"], origin);
+        let told = json!({"metrics": {"loss": asked["trials"][0]["parameters"]["x"]}});
+        assert_eq!(server.post(&format!("{study}/trials/{number}/tell"), told).await.0, 200);
+    }
+    for (acquisition, settings, pointer) in [
+        ("annealing", json!({}), "/algorithm/acquisition"),
+        ("noisy_expected_improvement", json!({"samples": 0}), "/algorithm/settings/samples"),
+        ("auto", json!({"samples": 8}), "/algorithm/settings/samples"),
+    ] {
+        let (status, refused) = server.post("/v1/studies", with("bad", acquisition, settings)).await;
+        assert_eq!((status, refused["errors"][0]["pointer"].as_str()), (422, Some(pointer)), "{refused}");
+    }
 }
 
 async fn trials_are_asked_and_told(server: Server) {

@@ -223,7 +223,7 @@ pub struct ParameterConstraint {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Algorithm {
-    /// `auto`, `log_expected_improvement`, `space_filling` or `random`.
+    /// `auto`, or one that `GET /v1/algorithms` lists.
     #[serde(default = "default_acquisition")]
     pub acquisition: String,
     /// Size of the initial design.
@@ -232,6 +232,10 @@ pub struct Algorithm {
     /// When running trials are told to stop, by their measurements.
     #[serde(default, skip_serializing_if = "EarlyStopping::is_auto")]
     pub early_stopping: EarlyStopping,
+    /// The acquisition's settings by name, as `GET /v1/algorithms` lists them.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
+    pub settings: Map<String, Json>,
 }
 
 /// When a running trial is told to stop, from its intermediate measurements of the one objective: `auto` (the service
@@ -278,6 +282,7 @@ impl Default for Algorithm {
         Self {
             acquisition: default_acquisition(),
             initial_trials: None,
+            settings: Map::new(),
             early_stopping: EarlyStopping::Auto,
         }
     }
@@ -456,6 +461,7 @@ impl StudyRequest {
                 acquisition: self.algorithm.acquisition,
                 initial_trials: self.algorithm.initial_trials,
                 early_stopping: self.algorithm.early_stopping.into_rule(),
+                settings: self.algorithm.settings,
             },
             budget: self.budget.into(),
             default_lease_seconds: self.default_lease_seconds,

@@ -1,0 +1,101 @@
+//! From beliefs to a point: the chosen acquisition, weighted by feasibility and cost, and its maximum.
+
+use super::registry::{Chosen, Context, Maker};
+use super::search::{Search, best_of};
+use super::{Acquisition, Beliefs, Sum};
+use crate::space::Point;
+use crate::surrogate::{GaussianProcess, SurrogateError};
+
+/// The point that a chosen algorithm wants next: `None` where every point it saw is taken. A batch is as many
+/// proposals in a row, each with those before it awaited.
+///
+/// While no trial is feasible (there is no objective) it is the point most likely to be feasible (Gardner et al. 2014,
+/// §3.2). Otherwise the acquisition is weighted: ln α(x) + ln P(x feasible) − ln cost(x).
+///
+/// # Errors
+/// Where a posterior that the algorithm needs cannot be made.
+pub fn propose(
+    chosen: &Chosen,
+    beliefs: &Beliefs<'_>,
+    search: &Search<'_>,
+) -> Result<Option<Point>, SurrogateError> {
+    let believing = beliefs.believing_pending();
+    let weights = weights(&believing);
+    let point = |found: Option<(Point, super::Candidate)>| found.map(|(point, _)| point);
+    if beliefs.objectives.is_empty() {
+        return Ok(point(best_of(search, &weights)));
+    }
+    let context = |beliefs| Context { beliefs, search, settings: &chosen.settings };
+    match chosen.algorithm.maker {
+        Maker::Policy => Ok(point(best_of(search, &weights))),
+        Maker::Believing(make) => {
+            let acquisition = make(&context(&believing))?;
+            Ok(point(best_of(search, &Weighted(acquisition.as_ref(), &weights))))
+        }
+        Maker::Sampling(make) => {
+            let acquisition = make(&context(beliefs))?;
+            Ok(point(best_of(search, &Weighted(acquisition.as_ref(), &weights))))
+        }
+        Maker::Direct { direct, otherwise } => {
+            if let Some(candidate) = direct(&context(&believing), &weights)?
+                && let Some(point) = search.open(&candidate.coordinates)
+            {
+                return Ok(Some(point));
+            }
+            let acquisition = otherwise(&context(&believing))?;
+            Ok(point(best_of(search, &Weighted(acquisition.as_ref(), &weights))))
+        }
+    }
+}
+
+/// The logarithms of the probability of feasibility, and of one over the cost.
+fn weights<'a>(beliefs: &'a Beliefs<'_>) -> Sum<'a> {
+    let mut terms: Vec<Box<dyn Acquisition + 'a>> = Vec::new();
+    terms.extend(beliefs.bounded().map(|term| Box::new(term) as Box<dyn Acquisition>));
+    terms.extend(beliefs.success_term().map(|term| Box::new(term) as Box<dyn Acquisition>));
+    if let Some((process, spread)) = &beliefs.cost {
+        terms.push(Box::new(PerCost { process, spread: *spread }));
+    }
+    Sum(terms)
+}
+
+/// An acquisition and its weights.
+struct Weighted<'a>(&'a dyn Acquisition, &'a Sum<'a>);
+
+impl Acquisition for Weighted<'_> {
+    fn value(&self, x: &[f64]) -> f64 {
+        self.0.value(x) + self.1.value(x)
+    }
+
+    fn value_with_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
+        self.0.value_with_gradient(x, gradient) + self.1.value_with_gradient(x, gradient)
+    }
+
+    fn rate(&self, points: &[f64], values: &mut [f64]) {
+        self.0.rate(points, values);
+        let mut of_weights = vec![0.0; values.len()];
+        self.1.rate(points, &mut of_weights);
+        values.iter_mut().zip(&of_weights).for_each(|(value, weight)| *value += weight);
+    }
+}
+
+/// −E[ln cost], up to a constant: what is maximized is the gain per unit of cost (Snoek, Larochelle & Adams, arXiv
+/// 1206.2944, §3.2).
+struct PerCost<'a> {
+    process: &'a GaussianProcess,
+    /// What one unit of the standardized logarithm is worth.
+    spread: f64,
+}
+
+impl Acquisition for PerCost<'_> {
+    fn value(&self, x: &[f64]) -> f64 {
+        -self.spread * self.process.mean(x)
+    }
+
+    fn value_with_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
+        let mut of_mean = vec![0.0; x.len()];
+        let mean = self.process.mean_with_gradient(x, &mut of_mean);
+        gradient.iter_mut().zip(&of_mean).for_each(|(g, of_mean)| *g -= self.spread * of_mean);
+        -self.spread * mean
+    }
+}
