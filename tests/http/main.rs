@@ -5,6 +5,7 @@
 
 mod contract;
 mod crash;
+mod networks;
 #[path = "../postgres/mod.rs"]
 mod postgres;
 mod server;
