@@ -7,16 +7,19 @@
 
 mod beliefs;
 mod history;
+pub mod hybrid;
 mod memo;
 mod named;
 mod recommend;
 mod stopping;
 mod suggest;
+mod through;
 
 pub use history::{History, Seen, Standing, curve};
 pub use recommend::{Predicted, Recommendation, pareto_front};
 pub use stopping::Curve;
 pub use suggest::{Proposal, origin};
+pub use through::{admit_networks, evaluate_through, network_inputs};
 
 use crate::acquisition::choose;
 use crate::space::Fault;
@@ -26,6 +29,7 @@ use crate::study::Definition;
 #[derive(Default)]
 pub struct Advisor {
     memo: memo::FitMemo,
+    folds: through::FoldMemo,
 }
 
 impl Advisor {

@@ -9,8 +9,10 @@ mod desk;
 mod error;
 mod learned;
 mod listeners;
+mod networks;
 mod numerics;
 mod snapshot;
+mod solve;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,10 +29,12 @@ use crate::study::{AskRequest, Definition, Measurement, StudyDraft, StudyId, Tri
 
 pub use error::{AskError, ServiceError};
 pub use learned::{Best, Recommended};
+pub use networks::{CompositeError, NetworkError};
 
 use ahead::Ahead;
 use desk::{Desk, WaitingAsk};
 use listeners::Listeners;
+use networks::Networks;
 use numerics::Numerics;
 use snapshot::Snapshots;
 
@@ -96,6 +100,9 @@ struct Inner {
     listeners: Listeners,
     ahead: Ahead,
     looks_ahead: bool,
+    networks: Networks,
+    /// Places for solves.
+    solving: Arc<tokio::sync::Semaphore>,
 }
 
 impl Service {
@@ -110,6 +117,8 @@ impl Service {
             listeners: Listeners::default(),
             ahead: Ahead::default(),
             looks_ahead: options.ahead == LookAhead::WhenIdle,
+            networks: Networks::default(),
+            solving: Self::solving_places(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -202,9 +211,12 @@ impl Service {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                _ = leases.tick() => match self.inner.store.expire_leases(None).await {
-                    Ok(studies) => studies.into_iter().for_each(|study| self.changed(study)),
-                    Err(error) => tracing::warn!(%error, "leases could not be looked at"),
+                _ = leases.tick() => {
+                    match self.inner.store.expire_leases(None).await {
+                        Ok(studies) => studies.into_iter().for_each(|study| self.changed(study)),
+                        Err(error) => tracing::warn!(%error, "leases could not be looked at"),
+                    }
+                    self.take_up_solves().await;
                 },
                 _ = prune.tick() => if let Err(error) = self.inner.store.prune().await {
                     tracing::warn!(%error, "old answers and events could not be removed");

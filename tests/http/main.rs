@@ -27,6 +27,7 @@ macro_rules! on_both_stores {
 mod contract;
 mod crash;
 mod examples;
+mod networks;
 #[path = "../postgres/mod.rs"]
 mod postgres;
 mod process;

@@ -2,10 +2,12 @@
 //! [`space`](crate::space).
 
 mod algorithm;
+mod network;
 mod study;
 mod trial;
 
 pub use algorithm::*;
+pub use network::*;
 pub use study::*;
 pub use trial::*;
 
