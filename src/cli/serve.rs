@@ -142,6 +142,7 @@ fn greet(address: SocketAddr, database: &str) {
     drop(writeln!(
         output,
         "Tellus is serving.\n\n  \
+           dashboard http://{address}/\n  \
            API       http://{address}/v1\n  \
            docs      http://{address}/docs\n  \
            database  {database}\n\n\

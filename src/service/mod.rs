@@ -4,6 +4,7 @@
 //! What a [`Service`] keeps is a memo (histories as far as they were read, fits, listeners); any number of services may
 //! share one database. Rules that several servers must agree on are the store's.
 
+mod course;
 mod desk;
 mod error;
 mod learned;
@@ -24,9 +25,11 @@ use crate::space::Fault;
 use crate::store::{Answer, IdempotencyKey, Keyed, Store};
 use crate::study::{AskRequest, Definition, StudyDraft, StudyId, Trial};
 
+pub use course::{History, Order, Ranking, Sample, SortBy, Steps, thin};
 pub use error::{AskError, ServiceError};
 pub use learned::{Best, Recommended};
 
+use course::Courses;
 use desk::{Desk, WaitingAsk};
 use listeners::Listeners;
 use numerics::Numerics;
@@ -79,6 +82,7 @@ struct Inner {
     advisor: Arc<Advisor>,
     numerics: Numerics,
     snapshots: Snapshots,
+    courses: Courses,
     desks: Mutex<HashMap<StudyId, Desk>>,
     listeners: Listeners,
 }
@@ -91,6 +95,7 @@ impl Service {
             advisor: Arc::new(Advisor::default()),
             numerics: Numerics::new(options.threads, options.waiting),
             snapshots: Snapshots::default(),
+            courses: Courses::default(),
             desks: Mutex::default(),
             listeners: Listeners::default(),
         };

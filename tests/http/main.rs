@@ -5,6 +5,7 @@
 
 mod contract;
 mod crash;
+mod dashboard;
 mod examples;
 #[path = "../postgres/mod.rs"]
 mod postgres;

@@ -1,9 +1,11 @@
 //! Everything that crosses HTTP, and its one conversion into types of [`study`](crate::study) and
 //! [`space`](crate::space).
 
+mod chart;
 mod study;
 mod trial;
 
+pub use chart::*;
 pub use study::*;
 pub use trial::*;
 
