@@ -141,7 +141,7 @@ test("an outcome is amended with a note, tagged, and what was told before is kep
   await dialog.getByLabel("Note").first().fill("scale was off");
   await dialog.getByRole("button", { name: "Amend", exact: true }).click();
   await dialog.getByText("Told before").waitFor();
-  await dialog.getByLabel("Tags").fill("checked, by ada");
+  await dialog.getByRole("textbox", { name: "Tags" }).fill("checked, by ada");
   await dialog.getByRole("button", { name: "Save note and tags" }).click();
   await page.locator(".table .tag", { hasText: "checked" }).waitFor();
   const trial = await server.api.get(`/v1/studies/${study.id}/trials/0`);

@@ -171,7 +171,7 @@ function OpenTrial({ study, row, changed }: ViewProps & { row: TableRow; changed
 function Sheet({ study, rows }: { study: ViewProps["study"]; rows: TableRow[] }) {
   return (
     <section class="sheet" aria-hidden="true">
-      <h1><bdi>{study.name}</bdi></h1>
+      <h2><bdi>{study.name}</bdi></h2>
       <p>{shortTime(new Date().toISOString())} · {location.origin}/studies/{study.id}/bench</p>
       <table>
         <thead>

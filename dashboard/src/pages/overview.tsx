@@ -1,6 +1,6 @@
 // How a study stands: the best so far, who works on what, and what happened last.
 import type { ComponentChildren } from "preact";
-import { useMemo } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { api, type BestAnswer, type HistoryAnswer, type StudyEvent, type Trial } from "../api";
 import { ago, count, duration, number, value } from "../format";
 import { useLoad, useNow } from "../live";
@@ -16,7 +16,6 @@ export const openTrial = (trial: number) => setQuery({ trial: String(trial) }, f
 
 export function OverviewView({ study, live }: ViewProps) {
   const history = useLoad(() => api.history(study.id, {}), [study.id, live.pulse]);
-  const best = useLoad(() => api.best(study.id), [study.id, live.pulse]);
   const palette = usePalette();
   const objectives = study.metrics.filter((metric) => metric.goal === "minimize" || metric.goal === "maximize");
   const plot = useMemo(() => history.data && historyPlot(study, history.data, objectives[0]!.name, palette), [history.data, palette, study.id]);
@@ -35,7 +34,7 @@ export function OverviewView({ study, live }: ViewProps) {
         ) : (
           <Card title="History" wide><Waiting lines={6} /></Card>
         )}
-        <BestCard study={study} live={live} best={best.data} error={best.error} />
+        <BestCard study={study} live={live} history={history.data} />
         <WorkersCard study={study} live={live} />
         <EventsCard events={live.events} />
       </div>
@@ -78,32 +77,49 @@ function Figures({ study, history }: ViewProps & { history: HistoryAnswer | null
   );
 }
 
-function BestCard({ study, best, error }: ViewProps & { best: BestAnswer | null; error: Parameters<typeof Fault>[0]["refusal"] | null }) {
+/** Trials of a front that are listed. */
+const LISTED = 24;
+/** Up to so many results the model is asked unbidden: fitting it to many takes a while. */
+const UNBIDDEN = 300;
+
+function BestCard({ study, history }: ViewProps & { history: HistoryAnswer | null }) {
   const several = study.metrics.filter((metric) => metric.goal === "minimize" || metric.goal === "maximize").length > 1;
-  const trial = best?.trials[0];
+  const numbers = history?.front.slice(-LISTED) ?? [];
+  const completed = study.trial_counts["completed"] ?? 0;
+  const loaded = useLoad(history ? () => Promise.all(numbers.map((n) => api.trial(study.id, n))) : null, [study.id, numbers.join(), history?.revision]);
+  const [asked, ask] = useState(false);
+  const wanted = !several && numbers.length > 0 && (asked || completed <= UNBIDDEN);
+  const model = useLoad<BestAnswer>(wanted ? () => api.best(study.id) : null, [study.id, completed < 30 ? completed : Math.floor(completed / 10)]);
+  const best = model.data;
+  const trial = loaded.data?.[0];
   return (
-    <Card title={several ? "Front" : "Best trial"}>
-      {!best ? (
-        error ? <Fault refusal={error} /> : <Waiting lines={4} />
+    <Card
+      title={several ? "Front" : "Best trial"}
+      tools={!several && trial && !wanted && <button type="button" class="quiet" onClick={() => ask(true)}>Ask the model</button>}
+    >
+      {!loaded.data ? (
+        loaded.error ? <Fault refusal={loaded.error} retry={loaded.reload} /> : <Waiting lines={4} />
       ) : !trial ? (
-        <p class="soft">{best.reason ? `${best.reason[0]!.toUpperCase()}${best.reason.slice(1)}.` : "Nothing yet."}</p>
+        <p class="soft">{completed === 0 ? "No trial is completed yet." : `None of the ${count(completed)} completed trials keeps every constraint.`}</p>
       ) : several ? (
-        <Front study={study} trials={best.trials} />
+        <Front study={study} trials={loaded.data} />
       ) : (
         <>
-          <PointTable study={study} parameters={trial.parameters} beside={best.recommended?.parameters ?? undefined} heads={[`Trial ${trial.number}`, "Recommended"]}>
+          <PointTable study={study} parameters={trial.parameters} beside={best?.recommended?.parameters ?? undefined} heads={[`Trial ${trial.number}`, "Recommended"]}>
             {study.metrics.map(({ name }) => {
-              const predicted = best.recommended?.predicted[name];
+              const predicted = best?.recommended?.predicted[name];
               return (
                 <tr key={name} class="result">
                   <th scope="row"><bdi>{name}</bdi></th>
                   <td>{number(trial.metrics?.[name]?.value)}</td>
-                  {best.recommended && <td class="soft">{predicted ? `${number(predicted.mean, 4)} ± ${number(1.96 * predicted.sd, 2)}` : "–"}</td>}
+                  {best?.recommended && <td class="soft">{predicted ? `${number(predicted.mean, 4)} ± ${number(1.96 * predicted.sd, 2)}` : "–"}</td>}
                 </tr>
               );
             })}
           </PointTable>
-          {best.recommended && <p class="note">Recommended is the point with the best posterior mean, with a 95 % interval of its noise-free value.</p>}
+          {wanted && model.loading && !best && <p class="note">The model is being fitted…</p>}
+          {model.error && <Fault refusal={model.error} retry={model.reload} />}
+          {best?.recommended && <p class="note">Recommended is the point with the best posterior mean, with a 95 % interval of its noise-free value.</p>}
         </>
       )}
     </Card>
@@ -117,7 +133,7 @@ function Front({ study, trials }: { study: ViewProps["study"]; trials: Trial[] }
       <table class="pairs">
         <thead><tr><th scope="col">Trial</th>{objectives.map(({ name }) => <th key={name} scope="col"><bdi>{name}</bdi></th>)}</tr></thead>
         <tbody>
-          {trials.slice(0, 50).map((trial) => (
+          {trials.map((trial) => (
             <tr key={trial.number}>
               <th scope="row"><button type="button" class="link" onClick={() => openTrial(trial.number)}>{trial.number}</button></th>
               {objectives.map(({ name }) => <td key={name}>{number(trial.metrics?.[name]?.value)}</td>)}
