@@ -141,6 +141,7 @@ fn greet(address: SocketAddr, database: &str) {
     let greeting = format!(
         r#"Tellus is serving.
 
+  dashboard http://{address}/
   API       http://{address}/v1
   docs      http://{address}/docs
   database  {database}

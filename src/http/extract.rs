@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{Cause, MAX_BODY_BYTES, Problem};
+use crate::space::Fault;
 use crate::store::IdempotencyKey;
 use crate::study::StudyId;
 
@@ -85,20 +86,28 @@ fn is_json(content_type: &str) -> bool {
     essence.eq_ignore_ascii_case("application/json")
 }
 
+/// Reads a JSON document as a type; the first fault with its place.
+pub(super) fn interpret<T: DeserializeOwned>(document: &serde_json::Value) -> Result<T, Fault> {
+    serde_path_to_error::deserialize(document)
+        .map_err(|error| Fault::new(pointer(error.path()), error.inner().to_string()))
+}
+
 /// Reads JSON; the first fault with its place.
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let pointer: String = error
-            .path()
-            .iter()
-            .map(|segment| format!("/{}", segment.to_string().trim_matches(['[', ']'])))
-            .filter(|segment| segment != "/?")
-            .collect();
+        let pointer = pointer(error.path());
         Problem::new(Cause::BadRequest, error.into_inner().to_string()).at(pointer)
     })?;
     reader.end().map_err(|error| Problem::new(Cause::BadRequest, error.to_string()).at(""))?;
     Ok(value)
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    path.iter()
+        .map(|segment| format!("/{}", segment.to_string().trim_matches(['[', ']'])))
+        .filter(|segment| segment != "/?")
+        .collect()
 }
 
 /// The study that a path names.

@@ -5,6 +5,8 @@
 //! what is done is the [`service`](crate::service)'s and the [`store`](crate::store)'s.
 
 mod algorithms;
+mod charts;
+mod dashboard;
 mod document;
 mod events;
 mod extract;
@@ -64,6 +66,7 @@ impl App {
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(studies::create_study, studies::list_studies))
+        .routes(routes!(studies::check_study))
         .routes(routes!(studies::get_study, studies::change_study, studies::delete_study))
         .routes(routes!(trials::ask))
         .routes(routes!(trials::attach_trials, trials::list_trials))
@@ -75,6 +78,10 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(networks::get_network, networks::delete_network))
         .routes(routes!(networks::solve, networks::get_solve, networks::cancel_solve))
         .merge(uploads())
+        .routes(routes!(charts::get_history))
+        .routes(routes!(charts::get_columns))
+        .routes(routes!(charts::get_curves))
+        .routes(routes!(charts::get_table))
         .routes(routes!(events::list_events))
         .routes(routes!(algorithms::list_algorithms))
         .routes(routes!(health::healthz))
@@ -93,6 +100,7 @@ pub fn router(app: App) -> Router {
     let (router, _) = OpenApiRouter::with_openapi(document::skeleton()).merge(routes()).split_for_parts();
     router
         .merge(document::serve())
+        .merge(dashboard::serve())
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

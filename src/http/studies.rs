@@ -6,10 +6,10 @@ use axum::response::Response;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::extract::{Body, PROJECT, Query, StudyPath};
+use super::extract::{Body, PROJECT, Query, StudyPath, interpret};
 use super::idempotency::once;
 use super::problem::ProblemDocument;
-use super::types::{BestAnswer, StudiesQuery, Study, StudyList, StudyPatch, StudyRequest};
+use super::types::{BestAnswer, StudiesQuery, Study, StudyCheck, StudyList, StudyPatch, StudyRequest};
 use super::{App, Cause, Problem};
 use crate::service::CompositeError;
 use crate::space::Fault;
@@ -94,6 +94,52 @@ pub(super) async fn create_study(State(app): State<App>, body: Body<StudyRequest
         }
     };
     once(&app, key.clone(), work).await
+}
+
+/// Check a study without creating it
+///
+/// Says every fault that creating it would be refused for, so that a form can show them as somebody writes.
+#[utoipa::path(post, path = "/v1/studies/check", operation_id = "check_study", tag = "studies",
+    request_body = StudyRequest,
+    responses(
+        (status = 200, description = "What there is to say; `errors` is empty where it could be created", body = StudyCheck),
+        (status = "4XX", description = "Not JSON", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 503, description = "Try again later", body = ProblemDocument, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn check_study(
+    State(app): State<App>,
+    body: Body<serde_json::Value>,
+) -> Result<axum::Json<StudyCheck>, Problem> {
+    let checked = interpret::<StudyRequest>(&body.value)
+        .map_err(|fault| vec![fault])
+        .and_then(StudyRequest::into_draft)
+        .and_then(|(draft, _)| app.service.check(draft));
+    let definition = match checked {
+        Ok(definition) => definition,
+        Err(faults) => return Ok(axum::Json(StudyCheck::faulty(faults))),
+    };
+    let draft = definition.draft();
+    let named = StudyFilter {
+        project: Some(draft.project.clone()),
+        name: Some(draft.name.clone()),
+        ..StudyFilter::default()
+    };
+    let page = Page { after: None, limit: 1, descending: false };
+    let existing = app.service.store().studies(&named, &page).await?.into_iter().next();
+    let mut check = StudyCheck::faulty(Vec::new());
+    if let Some(existing) = existing {
+        check.existing = Some(existing.id.0);
+        if existing.definition.draft() != draft {
+            let detail =
+                "a study of this name is there already, with another definition; choose another name";
+            check.errors.push(Fault::new("/name", detail).into());
+        }
+    }
+    check.parameters = Some(draft.parameters.clone());
+    // Counting the points of a conditional space may take a while.
+    check.points =
+        tokio::task::spawn_blocking(move || definition.space().cardinality()).await.unwrap_or_default();
+    Ok(axum::Json(check))
 }
 
 /// List studies

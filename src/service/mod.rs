@@ -5,6 +5,7 @@
 //! share one database. Rules that several servers must agree on are the store's.
 
 mod ahead;
+mod course;
 mod desk;
 mod error;
 mod learned;
@@ -27,11 +28,13 @@ use crate::space::Fault;
 use crate::store::{Answer, IdempotencyKey, Keyed, Result as StoreResult, Store};
 use crate::study::{AskRequest, Definition, Measurement, StudyDraft, StudyId, Trial};
 
+pub use course::{History, Order, Ranking, Sample, SortBy, Steps, thin};
 pub use error::{AskError, ServiceError};
 pub use learned::{Best, Recommended};
 pub use networks::{CompositeError, NetworkError};
 
 use ahead::Ahead;
+use course::Courses;
 use desk::{Desk, WaitingAsk};
 use listeners::Listeners;
 use networks::Networks;
@@ -96,6 +99,7 @@ struct Inner {
     advisor: Arc<Advisor>,
     numerics: Numerics,
     snapshots: Snapshots,
+    courses: Courses,
     desks: Mutex<HashMap<StudyId, Desk>>,
     listeners: Listeners,
     ahead: Ahead,
@@ -113,6 +117,7 @@ impl Service {
             advisor: Arc::new(Advisor::default()),
             numerics: Numerics::new(options.threads, options.waiting),
             snapshots: Snapshots::default(),
+            courses: Courses::default(),
             desks: Mutex::default(),
             listeners: Listeners::default(),
             ahead: Ahead::default(),

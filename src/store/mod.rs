@@ -133,6 +133,12 @@ pub trait Store: Send + Sync {
     /// `revision` is 0.
     async fn changes_since(&self, study: StudyId, revision: u64) -> Result<(StudyRecord, Vec<Trial>)>;
 
+    /// Like [`Store::changes_since`], with no more of each trial than charts and rankings of many need.
+    async fn glances(&self, study: StudyId, revision: u64) -> Result<(StudyRecord, Vec<Glance>)>;
+
+    /// The trials of these numbers, in the order of `numbers`; a number that is not there, or came before, is left out.
+    async fn pick(&self, study: StudyId, numbers: &[u64]) -> Result<Vec<Trial>>;
+
     /// Moves running trials whose lease ended by the database's clock to `expired`, of one study or of all. Returns
     /// the studies that changed.
     async fn expire_leases(&self, study: Option<StudyId>) -> Result<Vec<StudyId>>;
@@ -270,6 +276,23 @@ pub struct TrialChange {
     pub tags: Option<Vec<String>>,
     /// Replaces all metadata.
     pub metadata: Option<Map<String, Json>>,
+}
+
+/// A trial at a glance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Glance {
+    /// Its number.
+    pub number: u64,
+    /// Where it stands.
+    pub state: TrialState,
+    /// Its retry was told before it.
+    pub superseded: bool,
+    /// The value told of each metric, in the order of the definition.
+    pub values: Vec<Option<f64>>,
+    /// When it was handed out.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When its outcome was told.
+    pub ended_at: Option<DateTime<Utc>>,
 }
 
 /// The answers to several asks.

@@ -219,6 +219,16 @@ impl Definition {
         self.metrics.iter().filter(|metric| matches!(metric.goal, Goal::Constrain { .. }))
     }
 
+    /// Whether `values`, one for each metric in their order, hold every objective and keep every constraint. A
+    /// missing constraint value is not feasible.
+    pub fn is_feasible(&self, values: &[Option<f64>]) -> bool {
+        self.metrics.iter().zip(values).all(|(metric, value)| match metric.goal {
+            Goal::Constrain { lower, upper } => value.is_some_and(|value| (lower..=upper).contains(&value)),
+            Goal::Optimize { .. } => value.is_some(),
+            Goal::Record => true,
+        })
+    }
+
     /// The seed of everything random in the study.
     pub fn seed(&self) -> u64 {
         self.seed

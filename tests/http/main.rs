@@ -26,6 +26,7 @@ macro_rules! on_both_stores {
 
 mod contract;
 mod crash;
+mod dashboard;
 mod examples;
 mod networks;
 #[path = "../postgres/mod.rs"]

@@ -77,6 +77,8 @@ on_both! {
         many_are_attached_at_once,
         lists_are_paged_by_number_and_state,
         changes_are_those_after_a_revision,
+        glances_hold_what_charts_need,
+        trials_are_picked_in_the_order_asked_for,
         notes_tags_and_metadata_change,
         unknown_studies_and_trials_are_named,
     }

@@ -128,3 +128,39 @@ pub(crate) async fn unknown_studies_and_trials_are_named(database: &Database) {
     assert!(matches!(store.attach(none, vec![], None).await, Err(StoreError::NoStudy(_))));
     assert!(store.expire_leases(Some(none)).await.unwrap().is_empty());
 }
+
+pub(crate) async fn glances_hold_what_charts_need(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
+    let told = [Some(given::completed(0.5)), Some(given::failed("nan")), None];
+    let trials = (0..).zip(told).map(|(number, outcome)| given::attached(number, outcome)).collect();
+    let attached = store.attach(study, trials, None).await.unwrap();
+    let (record, glances) = store.glances(study, 0).await.unwrap();
+    let seen: Vec<_> =
+        glances.iter().map(|glance| (glance.number, glance.state, glance.values.clone())).collect();
+    let expected = [
+        (0, TrialState::Completed, vec![Some(0.5), None]),
+        (1, TrialState::Failed, vec![None, None]),
+        (2, TrialState::Queued, vec![None, None]),
+    ];
+    assert_eq!(seen, expected);
+    assert_eq!((glances[0].ended_at, glances[0].started_at), (attached[0].ended_at, attached[0].started_at));
+    // After a revision, those alone that changed since.
+    store.tell(study, 2, given::tell(given::completed(0.25)), None).await.unwrap();
+    let (later, changed) = store.glances(study, record.revision).await.unwrap();
+    assert_eq!(later.revision, record.revision + 1);
+    assert_eq!((changed.len(), changed[0].number, changed[0].values[0]), (1, 2, Some(0.25)));
+    assert!(store.glances(study, later.revision).await.unwrap().1.is_empty());
+}
+
+pub(crate) async fn trials_are_picked_in_the_order_asked_for(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
+    let trials = (0..1_200).map(|number| given::attached(number, Some(given::completed(0.0)))).collect();
+    let attached = store.attach(study, trials, None).await.unwrap();
+    let numbers: Vec<u64> = (0..1_200).rev().chain([5, 4_000]).collect();
+    let picked = store.pick(study, &numbers).await.unwrap();
+    let expected: Vec<_> = attached.into_iter().rev().collect();
+    assert_eq!(picked, expected);
+    assert!(store.pick(study, &[]).await.unwrap().is_empty());
+}

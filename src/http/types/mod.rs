@@ -2,11 +2,13 @@
 //! [`space`](crate::space).
 
 mod algorithm;
+mod chart;
 mod network;
 mod study;
 mod trial;
 
 pub use algorithm::*;
+pub use chart::*;
 pub use network::*;
 pub use study::*;
 pub use trial::*;

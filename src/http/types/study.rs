@@ -304,6 +304,15 @@ pub struct Budget {
     pub cost: Option<f64>,
 }
 
+/// What counts against a budget.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct Spent {
+    /// Trials handed out, without abandoned and expired ones.
+    pub trials: u64,
+    /// Sum of the cost metric over those; 0 where the study names none.
+    pub cost: f64,
+}
+
 impl From<Budget> for BudgetDraft {
     fn from(budget: Budget) -> Self {
         Self { trials: budget.trials, cost: budget.cost }
@@ -405,6 +414,8 @@ pub struct Study {
     pub metadata: Map<String, Json>,
     /// Raised by every change of the study and its trials.
     pub revision: u64,
+    /// What counts against the budget so far.
+    pub spent: Spent,
     /// How many trials are in each state.
     pub trial_counts: BTreeMap<String, u64>,
     /// When it was created.
@@ -434,6 +445,7 @@ impl From<&StudyRecord> for Study {
             seed: record.definition.seed(),
             metadata: record.metadata.clone(),
             revision: record.revision,
+            spent: Spent { trials: record.spent_trials, cost: record.spent_cost },
             trial_counts: TrialState::ALL
                 .into_iter()
                 .map(|state| (state.name().to_owned(), record.counts.of(state)))

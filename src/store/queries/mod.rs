@@ -21,6 +21,7 @@ macro_rules! trial_columns {
 
 mod attach;
 mod events;
+mod glances;
 mod hand_out;
 mod keys;
 mod leases;
@@ -42,9 +43,9 @@ use uuid::Uuid;
 
 use super::super::definitions::Definitions;
 use super::super::{
-    Answer, AttachedTrial, Created, EventPage, HandOut, IdempotencyKey, KeptAnswer, Keyed, Measure, Measured,
-    NetworkRecord, NewNetwork, NewStudy, Page, Result, Solve, SolveStep, Store, StoreError, StudyChange,
-    StudyFilter, Tell, TrialChange,
+    Answer, AttachedTrial, Created, EventPage, Glance, HandOut, IdempotencyKey, KeptAnswer, Keyed, Measure,
+    Measured, NetworkRecord, NewNetwork, NewStudy, Page, Result, Solve, SolveStep, Store, StoreError,
+    StudyChange, StudyFilter, Tell, TrialChange,
 };
 use super::{BEGIN_READ, BEGIN_WRITE, Database, MIGRATIONS, is_conflict};
 use crate::study::{Definition, NetworkId, StudyId, StudyRecord, StudyState, Trial, TrialState};
@@ -197,6 +198,14 @@ impl Store for Backend {
 
     async fn changes_since(&self, study: StudyId, revision: u64) -> Result<(StudyRecord, Vec<Trial>)> {
         self.snapshot(study, revision).await
+    }
+
+    async fn glances(&self, study: StudyId, revision: u64) -> Result<(StudyRecord, Vec<Glance>)> {
+        self.glance_over(study, revision).await
+    }
+
+    async fn pick(&self, study: StudyId, numbers: &[u64]) -> Result<Vec<Trial>> {
+        self.pick_trials(study, numbers).await
     }
 
     async fn expire_leases(&self, study: Option<StudyId>) -> Result<Vec<StudyId>> {

@@ -1,0 +1,69 @@
+// Pictures of every page in both themes, and at a phone's width, into docs/dashboard/. Not a test: look at them.
+//
+//   npm --prefix dashboard run screenshots [folder]
+import { mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { browse, evaluated, fill, open, random, serve, WIDE } from "./given.mjs";
+
+const folder = process.argv[2] ?? join(dirname(fileURLToPath(import.meta.url)), "../../docs/dashboard");
+mkdirSync(folder, { recursive: true });
+const [server, browser] = await Promise.all([serve(), browse()]);
+const { api } = server;
+
+/** A study with trials of all kinds, some of them asked for and told by workers. */
+async function lively(name, definition, attached, asked) {
+  const study = await api.post("/v1/studies", { name, ...definition });
+  await fill(api, study.id, attached, name.length);
+  const next = random(99);
+  for (let i = 0; i < asked; i++) {
+    const { trials } = await api.post(`/v1/studies/${study.id}/ask`, { worker: `gpu-${1 + (i % 4)}` });
+    await new Promise((resolve) => setTimeout(resolve, 40 + 200 * next()));
+    const { metrics } = evaluated(next, 1);
+    await api.post(`/v1/studies/${study.id}/trials/${trials[0].number}/tell`, { metrics });
+  }
+  return study;
+}
+
+const quick = { algorithm: { acquisition: "space_filling" } };
+const main = await lively("resnet on flowers", { ...WIDE, ...quick, cost_metric: "seconds", budget: { trials: 400 } }, 260, 24);
+for (const worker of ["gpu-1", "gpu-2", "gpu-3"]) await api.post(`/v1/studies/${main.id}/ask`, { worker, lease_seconds: 5400 });
+await api.patch(`/v1/studies/${main.id}/trials/12`, { note: "checked with another seed", tags: ["checked", "seed 3"] });
+const two = { ...WIDE, ...quick, metrics: [{ name: "loss", goal: "minimize" }, { name: "latency_ms", goal: "minimize", reference: 30 }, { name: "seconds", goal: "record" }] };
+const front = await lively("accuracy against latency", two, 320, 0);
+const other = await lively("resnet, wider space", { ...WIDE, ...quick }, 150, 0);
+await api.patch(`/v1/studies/${other.id}`, { state: "paused" });
+const bench = await api.post("/v1/studies", {
+  name: "coating, line 3", ...quick,
+  parameters: [{ name: "temperature_c", type: "float", low: 20, high: 95, step: 0.5 }, { name: "ph", type: "float", low: 4, high: 9, step: 0.1 }, { name: "catalyst", type: "categorical", choices: ["Pd", "Ni", "none"] }],
+  metrics: [{ name: "yield_percent", goal: "maximize" }], budget: { trials: 30 },
+});
+await api.post(`/v1/studies/${bench.id}/ask`, { count: 3, worker: "ada", lease_seconds: 172_800 });
+await api.post(`/v1/studies/${bench.id}/trials`, { trials: [{ parameters: { temperature_c: 60, ph: 7, catalyst: "Pd" } }] });
+
+const pages = [
+  ["studies", "/", ".study-spark svg"],
+  ["new", "/new", "text=to be settled"],
+  ["overview", `/studies/${main.id}`, ".pairs td"],
+  ["trials", `/studies/${main.id}/trials?sort=metric%3Aloss&order=asc`, ".table-row .state"],
+  ["trial", `/studies/${main.id}/trials?trial=12`, "dialog .pairs"],
+  ["plots", `/studies/${main.id}/plots`, "#plot-durations canvas"],
+  ["front", `/studies/${front.id}/plots`, "#plot-hypervolume canvas"],
+  ["bench", `/studies/${bench.id}/bench`, ".open-trial"],
+  ["setup", `/studies/${main.id}/setup`, ".code pre"],
+  ["compare", `/compare?studies=${main.id},${other.id}`, "#plot-compare canvas"],
+];
+for (const [suffix, options, full] of [["light", { colorScheme: "light" }, true], ["dark", { colorScheme: "dark" }, true], ["phone", { colorScheme: "light", viewport: { width: 390, height: 844 } }, false]]) {
+  const page = await open(browser, { reducedMotion: "reduce", ...options });
+  for (const [name, path, sign] of pages) {
+    await page.goto(server.url + path);
+    await page.locator(sign).first().waitFor();
+    await page.waitForTimeout(900);
+    await page.screenshot({ path: join(folder, `${name}-${suffix}.png`), fullPage: full && name !== "trial" });
+  }
+  if (page.wrong.length) console.error(page.wrong);
+  await page.context().close();
+}
+await browser.close();
+await server.stop();
+server.remove();
