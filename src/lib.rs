@@ -17,6 +17,7 @@
 
 pub mod acquisition;
 pub mod advisor;
+pub mod attack;
 pub mod http;
 pub mod quasi_newton;
 pub mod service;

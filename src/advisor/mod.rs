@@ -7,6 +7,7 @@
 
 mod beliefs;
 mod history;
+pub mod hybrid;
 mod memo;
 mod recommend;
 mod suggest;
