@@ -11,10 +11,12 @@ pub mod hybrid;
 mod memo;
 mod recommend;
 mod suggest;
+mod through;
 
 pub use history::{History, Seen, Standing};
 pub use recommend::{Predicted, Recommendation, pareto_front};
 pub use suggest::{Proposal, origin};
+pub use through::{admit_networks, evaluate_through, network_inputs};
 
 use crate::acquisition::ALGORITHMS;
 use crate::space::Fault;
@@ -24,6 +26,7 @@ use crate::study::Definition;
 #[derive(Default)]
 pub struct Advisor {
     memo: memo::FitMemo,
+    folds: through::FoldMemo,
 }
 
 impl Advisor {

@@ -10,6 +10,7 @@ mod extract;
 mod guard;
 mod health;
 mod idempotency;
+mod networks;
 mod problem;
 mod studies;
 mod trials;
@@ -69,9 +70,19 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(trials::tell))
         .routes(routes!(trials::heartbeat))
         .routes(routes!(studies::get_best))
+        .routes(routes!(networks::get_network, networks::delete_network))
+        .routes(routes!(networks::solve, networks::get_solve, networks::cancel_solve))
+        .merge(uploads())
         .routes(routes!(events::list_events))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
+}
+
+/// The routes with larger bodies than others.
+fn uploads() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(networks::create_network, networks::list_networks))
+        .layer(DefaultBodyLimit::max(networks::MAX_NETWORK_BYTES))
 }
 
 /// The whole application as an axum router.

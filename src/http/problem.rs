@@ -43,6 +43,12 @@ pub enum Cause {
     BudgetSpent,
     /// 409: every point was handed out.
     SpaceExhausted,
+    /// 409: a study refers to the network.
+    NetworkInUse,
+    /// 409: a solve of the study runs already.
+    AlreadySolving,
+    /// 409: the service does not evaluate this study.
+    NotSolvable,
     /// 409: the first request with this idempotency key is not answered yet.
     InProgress,
     /// 413.
@@ -111,6 +117,9 @@ impl Cause {
             Self::StudyNotActive => (409, "study-not-active", "The study is not active"),
             Self::BudgetSpent => (409, "budget-spent", "The budget is spent"),
             Self::SpaceExhausted => (409, "space-exhausted", "The search space is exhausted"),
+            Self::NetworkInUse => (409, "network-in-use", "The network is in use"),
+            Self::AlreadySolving => (409, "already-solving", "A solve is running"),
+            Self::NotSolvable => (409, "not-solvable", "The service does not evaluate this study"),
             Self::InProgress => (409, "request-in-progress", "The first request is in progress"),
             Self::TooLarge => (413, "too-large", "The body is too large"),
             Self::WrongType => (415, "wrong-type", "The body has the wrong media type"),
@@ -243,7 +252,13 @@ pub(super) fn into_response(answer: Answer) -> Response {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let cause = match &error {
-            StoreError::NoStudy(_) | StoreError::NoTrial(_) => Cause::NotFound,
+            StoreError::NoStudy(_)
+            | StoreError::NoTrial(_)
+            | StoreError::NoNetwork(_)
+            | StoreError::NoSolve(_) => Cause::NotFound,
+            StoreError::NetworkInUse(_) => Cause::NetworkInUse,
+            StoreError::AlreadySolving => Cause::AlreadySolving,
+            StoreError::NotActive(_) => Cause::StudyNotActive,
             StoreError::NameTaken { .. } => Cause::NameTaken,
             StoreError::Refused(Refusal::AlreadyTold) => Cause::AlreadyTold,
             StoreError::Refused(Refusal::LeaseLost | Refusal::HandedOutAgain) => Cause::LeaseLost,

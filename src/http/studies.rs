@@ -11,6 +11,7 @@ use super::idempotency::once;
 use super::problem::ProblemDocument;
 use super::types::{BestAnswer, StudiesQuery, Study, StudyList, StudyPatch, StudyRequest};
 use super::{App, Cause, Problem};
+use crate::service::CompositeError;
 use crate::space::Fault;
 use crate::store::{Answer, Created, Cursor, Keyed, NewStudy, Page, StoreError, StudyChange, StudyFilter};
 use crate::study::{Settings, StudyId, StudyState, check_settings};
@@ -68,6 +69,10 @@ pub(super) async fn create_study(State(app): State<App>, body: Body<StudyRequest
             return Err(Problem::invalid(vec![Fault::new("/project", detail)]));
         }
         let definition = app.service.check(draft).map_err(Problem::invalid)?;
+        app.service.composite(&definition).await.map_err(|error| match error {
+            CompositeError::Faults(faults) => Problem::invalid(faults),
+            CompositeError::Service(error) => error.into(),
+        })?;
         let answer = |created: &Created| {
             let status = if created.is_new { 201 } else { 200 };
             let location = format!("/v1/studies/{}", created.study.id);
@@ -128,8 +133,13 @@ pub(super) async fn list_studies(
         (status = 404, description = "There is no such study", body = ProblemDocument, content_type = "application/problem+json"),
     ))]
 pub(super) async fn get_study(State(app): State<App>, path: StudyPath) -> Result<axum::Json<Study>, Problem> {
-    let record = app.service.store().study(path.0).await?;
-    Ok(axum::Json(Study::from(&record)))
+    let store = app.service.store();
+    let record = store.study(path.0).await?;
+    let mut study = Study::from(&record);
+    if record.definition.draft().network.is_some() {
+        study.solve = store.solve(path.0).await?.as_ref().map(Into::into);
+    }
+    Ok(axum::Json(study))
 }
 
 /// Change a study's state, metadata, budget or leases

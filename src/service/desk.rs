@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::snapshot::Snapshot;
-use super::{AskError, OwnedKeyed, Service, lock, numerics};
+use super::{AskError, CompositeError, OwnedKeyed, Service, ServiceError, lock, numerics};
 use crate::advisor::Proposal;
 use crate::store::{AskPlan, Assignment, HandOut, NewTrial, Result as StoreResult, StoreError};
 use crate::study::{AskRequest, Plan, StudyId, StudyState, Trial, plan_ask};
@@ -117,9 +117,17 @@ impl Service {
         let advisor = Arc::clone(&self.inner.advisor);
         let definition = Arc::clone(&snapshot.record.definition);
         let history = Arc::clone(&snapshot.history);
+        let composite = self.composite(&definition).await.map_err(|error| match error {
+            CompositeError::Service(ServiceError::Store(error)) => AskError::Store(error),
+            // They fitted when the study was created, and stay while it is there.
+            _ => AskError::Overloaded { retry_after_seconds: numerics::RETRY_AFTER_SECONDS },
+        })?;
         self.inner
             .numerics
-            .run(move || advisor.suggest(&definition, &history, count))
+            .run(move || match composite {
+                Some(composite) => advisor.suggest_through(&composite, &definition, &history, count).0,
+                None => advisor.suggest(&definition, &history, count),
+            })
             .await
             .map_err(|_| AskError::Overloaded { retry_after_seconds: numerics::RETRY_AFTER_SECONDS })
     }

@@ -8,8 +8,10 @@ mod desk;
 mod error;
 mod learned;
 mod listeners;
+mod networks;
 mod numerics;
 mod snapshot;
+mod solve;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,9 +28,11 @@ use crate::study::{AskRequest, Definition, StudyDraft, StudyId, Trial};
 
 pub use error::{AskError, ServiceError};
 pub use learned::{Best, Recommended};
+pub use networks::{CompositeError, NetworkError};
 
 use desk::{Desk, WaitingAsk};
 use listeners::Listeners;
+use networks::Networks;
 use numerics::Numerics;
 use snapshot::Snapshots;
 
@@ -81,6 +85,9 @@ struct Inner {
     snapshots: Snapshots,
     desks: Mutex<HashMap<StudyId, Desk>>,
     listeners: Listeners,
+    networks: Networks,
+    /// Places for solves.
+    solving: Arc<tokio::sync::Semaphore>,
 }
 
 impl Service {
@@ -93,6 +100,8 @@ impl Service {
             snapshots: Snapshots::default(),
             desks: Mutex::default(),
             listeners: Listeners::default(),
+            networks: Networks::default(),
+            solving: Self::solving_places(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -157,9 +166,12 @@ impl Service {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                _ = leases.tick() => match self.inner.store.expire_leases(None).await {
-                    Ok(studies) => studies.into_iter().for_each(|study| self.changed(study)),
-                    Err(error) => tracing::warn!(%error, "leases could not be looked at"),
+                _ = leases.tick() => {
+                    match self.inner.store.expire_leases(None).await {
+                        Ok(studies) => studies.into_iter().for_each(|study| self.changed(study)),
+                        Err(error) => tracing::warn!(%error, "leases could not be looked at"),
+                    }
+                    self.take_up_solves().await;
                 },
                 _ = prune.tick() => if let Err(error) = self.inner.store.prune().await {
                     tracing::warn!(%error, "old answers and events could not be removed");

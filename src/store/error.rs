@@ -1,6 +1,6 @@
 //! What can go wrong in a store. Whatever a client can cause has its own variant; the rest is the database's.
 
-use crate::study::{Refusal, StudyId};
+use crate::study::{NetworkId, Refusal, StudyId, StudyState};
 
 /// Why an operation was not done. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +11,21 @@ pub enum StoreError {
     /// There is no such trial.
     #[error("the study has no trial {0}")]
     NoTrial(u64),
+    /// There is no such network.
+    #[error("there is no network {0}")]
+    NoNetwork(NetworkId),
+    /// A study refers to the network.
+    #[error("a study uses network {0}; delete the study first")]
+    NetworkInUse(NetworkId),
+    /// The study was never solved.
+    #[error("study {0} has no solve")]
+    NoSolve(StudyId),
+    /// A solve of the study runs.
+    #[error("a solve of this study is running; cancel it or wait for it")]
+    AlreadySolving,
+    /// The study hands out nothing.
+    #[error("the study is {}; set its state to active to go on", .0.name())]
+    NotActive(StudyState),
     /// A study of that name is there with another definition.
     #[error("the project has a study of this name with another definition")]
     NameTaken {

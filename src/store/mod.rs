@@ -8,6 +8,7 @@
 mod definitions;
 mod error;
 mod keyed;
+mod networks;
 mod postgres;
 mod sqlite;
 
@@ -20,11 +21,15 @@ use uuid::Uuid;
 
 use crate::space::PointKey;
 use crate::study::{
-    BudgetDraft, Definition, Event, Measurement, Outcome, StudyId, StudyRecord, StudyState, Trial, TrialState,
+    BudgetDraft, Definition, Event, Measurement, NetworkId, Outcome, StudyId, StudyRecord, StudyState, Trial,
+    TrialState,
 };
 
 pub use error::StoreError;
 pub use keyed::{Answer, IdempotencyKey, KeptAnswer, Keyed};
+pub use networks::{
+    NetworkDescription, NetworkRecord, NewNetwork, PortDescription, Solve, SolveState, SolveStep,
+};
 
 /// What became of an operation.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -130,6 +135,48 @@ pub trait Store: Send + Sync {
 
     /// Keeps the answer of a request that changed nothing (a refusal). An answer that is there already stays.
     async fn keep_answer(&self, key: &IdempotencyKey, answer: &Answer) -> Result<()>;
+
+    /// Keeps a network.
+    async fn create_network(&self, network: NewNetwork) -> Result<NetworkRecord>;
+
+    /// A network without its file.
+    async fn network(&self, id: NetworkId) -> Result<NetworkRecord>;
+
+    /// A network's file.
+    async fn network_onnx(&self, id: NetworkId) -> Result<Vec<u8>>;
+
+    /// A page of networks, in the order of upload.
+    async fn networks(&self, project: Option<&str>, page: &Page) -> Result<Vec<NetworkRecord>>;
+
+    /// Deletes a network.
+    ///
+    /// # Errors
+    /// [`StoreError::NetworkInUse`] while a study refers to it.
+    async fn delete_network(&self, id: NetworkId) -> Result<()>;
+
+    /// Begins a solve of a study, in place of its last one.
+    ///
+    /// # Errors
+    /// [`StoreError::AlreadySolving`] while that one runs, [`StoreError::NotActive`] where the study hands out nothing.
+    async fn start_solve(
+        &self,
+        study: StudyId,
+        evaluations: u64,
+        keyed: Option<Keyed<'_, Solve>>,
+    ) -> Result<Solve>;
+
+    /// The study's last solve.
+    async fn solve(&self, study: StudyId) -> Result<Option<Solve>>;
+
+    /// Ends a running solve; one that ended stays as it is.
+    async fn cancel_solve(&self, study: StudyId) -> Result<Solve>;
+
+    /// Gives `owner` a running solve that no living server computes.
+    async fn claim_solve(&self, owner: Uuid) -> Result<Option<(StudyId, Solve)>>;
+
+    /// Moves a solve on and says how it stands: no longer running where a client cancelled it, or another server has
+    /// it. A solve that completes with the study's budget completes the study.
+    async fn step_solve(&self, study: StudyId, step: SolveStep) -> Result<Solve>;
 }
 
 /// A study to be created.
@@ -182,6 +229,8 @@ pub enum Cursor {
     Trial(u64),
     /// Behind the study with this id. Ids are made in the order of creation (UUID version 7).
     Study(StudyId),
+    /// Behind the network with this id, likewise.
+    Network(NetworkId),
 }
 
 /// What changes of a study; `None` stays.

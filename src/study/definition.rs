@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Direction, Goal, GoalDraft, Metric, MetricDraft};
+use super::{Direction, Goal, GoalDraft, Metric, MetricDraft, NetworkDraft, network};
 use crate::space::{ConstraintDraft, Domain, Fault, ParameterDraft, Space, SpaceDraft};
 
 /// Most metrics a study may have.
@@ -38,6 +38,9 @@ pub struct StudyDraft {
     /// How points are chosen.
     #[serde(default)]
     pub algorithm: AlgorithmDraft,
+    /// The networks that its objective runs through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkDraft>,
     /// How much may be spent.
     #[serde(default)]
     pub budget: BudgetDraft,
@@ -123,6 +126,7 @@ impl Definition {
         check_name(&draft.project, "/project", &mut faults);
         let metrics = check_metrics(&draft, &mut faults);
         check_algorithm(&draft.algorithm, &mut faults);
+        network::check(&draft, &mut faults);
         faults.extend(check_settings(&draft.settings(), draft.cost_metric.is_some()));
         if draft.seed.is_some_and(|seed| seed >= SEED_LIMIT) {
             faults.push(Fault::new("/seed", "a seed must be below 2^53"));
@@ -280,7 +284,7 @@ fn check_metrics(draft: &StudyDraft, faults: &mut Vec<Fault>) -> Vec<Metric> {
 }
 
 impl GoalDraft {
-    fn is_objective(self) -> bool {
+    pub(super) fn is_objective(self) -> bool {
         matches!(self, Self::Minimize | Self::Maximize)
     }
 }

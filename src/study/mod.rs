@@ -7,6 +7,7 @@
 mod definition;
 mod life;
 mod metric;
+mod network;
 mod plan;
 mod record;
 mod trial;
@@ -16,6 +17,7 @@ pub use definition::{
 };
 pub use life::{Leap, Refusal, TrialState, heartbeat, tell};
 pub use metric::{Direction, Goal, GoalDraft, Metric, MetricDraft};
+pub use network::{Evaluate, NetworkConstraints, NetworkDraft, NetworkGoal, NetworkId};
 pub use plan::{AskRequest, Plan, Waiting, plan_ask};
 pub use record::{Event, EventKind, StudyId, StudyRecord, StudyState, TrialCounts};
 pub use trial::{Measurement, Observation, Outcome, PastOutcome, Trial, outcome_faults};

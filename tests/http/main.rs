@@ -6,6 +6,7 @@
 mod contract;
 mod crash;
 mod examples;
+mod networks;
 #[path = "../postgres/mod.rs"]
 mod postgres;
 mod run;

@@ -26,6 +26,7 @@ use super::App;
     tags(
         (name = "studies", description = "What is optimized, and what was found"),
         (name = "trials", description = "What is tried, and what became of it"),
+        (name = "networks", description = "Networks that an objective runs through, and solving by them"),
         (name = "operations", description = "Whether the server lives and works"),
     )
 )]

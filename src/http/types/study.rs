@@ -8,9 +8,11 @@ use serde_json::{Map, Value as Json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::network::{Solve, StudyNetwork};
 use crate::space::{ConstraintDraft, DomainDraft, Fault, Label, ParameterDraft, Scale};
 use crate::study::{
-    AlgorithmDraft, BudgetDraft, GoalDraft, MetricDraft, StudyDraft, StudyRecord, StudyState, TrialState,
+    AlgorithmDraft, BudgetDraft, GoalDraft, MetricDraft, NetworkDraft, StudyDraft, StudyRecord, StudyState,
+    TrialState,
 };
 
 /// What a study is made of.
@@ -39,6 +41,8 @@ pub struct StudyRequest {
     /// How points are chosen.
     #[serde(default)]
     pub algorithm: Algorithm,
+    /// The networks that the objective runs through.
+    pub network: Option<StudyNetwork>,
     /// How much may be spent; asks past it are 409.
     #[serde(default)]
     pub budget: Budget,
@@ -333,6 +337,13 @@ pub struct Study {
     /// How points are chosen.
     #[schema(value_type = Algorithm)]
     pub algorithm: AlgorithmDraft,
+    /// The networks that the objective runs through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<StudyNetwork>)]
+    pub network: Option<NetworkDraft>,
+    /// How the service's own search through the networks stands; only where a single study is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub solve: Option<Solve>,
     /// How much may be spent.
     #[schema(value_type = Budget)]
     pub budget: BudgetDraft,
@@ -368,6 +379,8 @@ impl From<&StudyRecord> for Study {
             parameter_constraints: draft.parameter_constraints.clone(),
             cost_metric: draft.cost_metric.clone(),
             algorithm: draft.algorithm.clone(),
+            network: draft.network.clone(),
+            solve: None,
             budget: record.settings.budget,
             default_lease_seconds: record.settings.default_lease_seconds,
             retry_expired: record.settings.retry_expired,
@@ -423,6 +436,7 @@ impl StudyRequest {
                 acquisition: self.algorithm.acquisition,
                 initial_trials: self.algorithm.initial_trials,
             },
+            network: self.network.map(Into::into),
             budget: self.budget.into(),
             default_lease_seconds: self.default_lease_seconds,
             retry_expired: self.retry_expired,

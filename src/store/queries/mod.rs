@@ -25,7 +25,9 @@ mod hand_out;
 mod keys;
 mod leases;
 mod locked;
+mod networks;
 mod rows;
+mod solves;
 mod studies;
 mod tell;
 mod trials;
@@ -37,11 +39,12 @@ use uuid::Uuid;
 
 use super::super::definitions::Definitions;
 use super::super::{
-    Answer, AttachedTrial, Created, EventPage, HandOut, IdempotencyKey, KeptAnswer, Keyed, NewStudy, Page,
-    Result, Store, StoreError, StudyChange, StudyFilter, Tell, TrialChange,
+    Answer, AttachedTrial, Created, EventPage, HandOut, IdempotencyKey, KeptAnswer, Keyed, NetworkRecord,
+    NewNetwork, NewStudy, Page, Result, Solve, SolveStep, Store, StoreError, StudyChange, StudyFilter, Tell,
+    TrialChange,
 };
 use super::{BEGIN_READ, BEGIN_WRITE, Database, MIGRATIONS, is_conflict};
-use crate::study::{StudyId, StudyRecord, StudyState, Trial, TrialState};
+use crate::study::{NetworkId, StudyId, StudyRecord, StudyState, Trial, TrialState};
 
 /// How often a transaction is tried while others are in its way.
 const ATTEMPTS: u32 = 5;
@@ -200,5 +203,50 @@ impl Store for Backend {
 
     async fn keep_answer(&self, key: &IdempotencyKey, answer: &Answer) -> Result<()> {
         transact!(self.keep_refusal(key, answer))
+    }
+
+    async fn create_network(&self, network: NewNetwork) -> Result<NetworkRecord> {
+        transact!(self.keep_network(&network))
+    }
+
+    async fn network(&self, id: NetworkId) -> Result<NetworkRecord> {
+        self.find_network(id).await
+    }
+
+    async fn network_onnx(&self, id: NetworkId) -> Result<Vec<u8>> {
+        self.network_file(id).await
+    }
+
+    async fn networks(&self, project: Option<&str>, page: &Page) -> Result<Vec<NetworkRecord>> {
+        self.list_networks(project, page).await
+    }
+
+    async fn delete_network(&self, id: NetworkId) -> Result<()> {
+        transact!(self.remove_network(id))
+    }
+
+    async fn start_solve(
+        &self,
+        study: StudyId,
+        evaluations: u64,
+        keyed: Option<Keyed<'_, Solve>>,
+    ) -> Result<Solve> {
+        transact!(self.begin_solve(study, evaluations, keyed.as_ref()))
+    }
+
+    async fn solve(&self, study: StudyId) -> Result<Option<Solve>> {
+        self.find_solve(study).await
+    }
+
+    async fn cancel_solve(&self, study: StudyId) -> Result<Solve> {
+        transact!(self.cancel(study))
+    }
+
+    async fn claim_solve(&self, owner: Uuid) -> Result<Option<(StudyId, Solve)>> {
+        transact!(self.claim(owner))
+    }
+
+    async fn step_solve(&self, study: StudyId, step: SolveStep) -> Result<Solve> {
+        transact!(self.step(study, &step))
     }
 }

@@ -177,7 +177,7 @@ fn document<T: DeserializeOwned>(row: &Row, column: &'static str) -> Result<T> {
     Ok(document.0)
 }
 
-fn named<T>(row: &Row, column: &'static str, from_name: fn(&str) -> Option<T>) -> Result<T> {
+pub(super) fn named<T>(row: &Row, column: &'static str, from_name: fn(&str) -> Option<T>) -> Result<T> {
     let name: &str = row.try_get(column)?;
     from_name(name).ok_or_else(|| unreadable(column, format!("unknown name {name:?}")))
 }

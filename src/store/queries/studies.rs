@@ -13,7 +13,7 @@ use super::super::super::{
 use super::super::{Connection, Database};
 use super::locked::{LockedStudy, clock};
 use super::rows::{self, signed};
-use super::{Backend, events, keys};
+use super::{Backend, events, keys, networks};
 use crate::study::{Definition, EventKind, StudyId, StudyRecord, StudyState, TrialCounts};
 
 impl Backend {
@@ -43,6 +43,7 @@ impl Backend {
         let data = json!({ "state": new.record.state.name(), "name": definition.draft().name });
         new.append(EventKind::StudyCreated, None, data);
         let created = if insert(&mut transaction, &new.record).await? {
+            networks::use_networks(&mut transaction, new.record.id, definition).await?;
             events::insert(&mut transaction, new.record.id, &new.events).await?;
             Created { study: new.record, is_new: true }
         } else {
