@@ -7,7 +7,7 @@
 use crate::acquisition::{Acquisition, Search, Success, Sum, log_improvement, maximize};
 use crate::attack::barrier::Merit;
 use crate::space::{Design, PointKey, Space};
-use crate::surrogate::{Distance, GaussianProcess, Observations, SurrogateError, fit};
+use crate::surrogate::{Distance, GaussianProcess, Matern52, Observations, SurrogateError, fit};
 
 use super::landscape::Landscape;
 
@@ -137,8 +137,9 @@ fn regression(
     seed: u64,
 ) -> Result<GaussianProcess, SurrogateError> {
     let known = vec![0.0; outputs.len()];
-    let hyperparameters = fit(&Observations::new(distances, inputs, outputs, &known), seed)?;
-    hyperparameters.process(distances, inputs, outputs, &known)
+    let kernel = Matern52::new(distances, &vec![1.0; distances.len()], 1.0);
+    let observations = Observations::new(distances, inputs, outputs, &known);
+    fit(&kernel, &observations, seed)?.process(&kernel, observations)
 }
 
 /// The best points first; where `apart`, without those that lie near a better one.
