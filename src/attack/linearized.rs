@@ -34,8 +34,8 @@ pub fn linearized_step(ball: &Ball<'_>, gradient: &[f64], constraints: &[Linear]
         .iter()
         .zip(gradient)
         .map(|(&x, &g)| {
-            let least = (-x / ball.radius).max(-1.0).min(0.0);
-            let most = ((1.0 - x) / ball.radius).min(1.0).max(0.0);
+            let least = (-x / ball.radius).clamp(-1.0, 0.0);
+            let most = ((1.0 - x) / ball.radius).clamp(0.0, 1.0);
             program.add_var(g / size, (least, most))
         })
         .collect();

@@ -141,7 +141,7 @@ impl Hybrid {
 
     /// Evaluations within which a run must gain something.
     fn window(&self) -> usize {
-        2 * (self.landscape.free().len() + 1) + 6
+        4 * (self.landscape.free().len() + 1)
     }
 
     /// Takes in what a point turned out to be.

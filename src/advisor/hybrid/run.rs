@@ -68,6 +68,8 @@ const ATTACKS_PER_POLL: usize = 10;
 const WORKING: usize = 6;
 /// How often one attack is planned anew with constraints that its candidates ran into.
 const REPLANS: usize = 4;
+/// Attacks that may fail in a row before they are held back.
+const TRUSTED: usize = 3;
 
 /// A run.
 #[derive(Clone, Debug)]
@@ -91,7 +93,10 @@ pub struct Run {
     replans: usize,
     iteration: u64,
     since_poll: usize,
+    /// Attacks that failed in a row.
     attack_failures: usize,
+    /// Improvements so far.
+    moves: usize,
     last_move: Option<Vec<f64>>,
     /// Evaluations, and the incumbent's value after each.
     progress: Vec<f64>,
@@ -119,6 +124,7 @@ impl Run {
             iteration: 0,
             since_poll: 0,
             attack_failures: 0,
+            moves: 0,
             last_move: None,
             progress: vec![Self::score(merit)],
             seed,
@@ -239,10 +245,14 @@ impl Run {
         self.x = z.to_vec();
         self.merit = merit;
         self.last_move = Some(moved);
+        self.moves += 1;
         let due = self.since_poll > ATTACKS_PER_POLL * (self.x.len() + 1);
         let next = match (self.steps, phase) {
             (Steps::DirectSearch, Phase::Poll | Phase::Search) => Phase::Search,
             (Steps::DirectSearch, _) => Phase::Cover,
+            (Steps::Both, Phase::Poll | Phase::Search | Phase::Cover) if !self.attack_is_due() => {
+                Phase::Search
+            }
             (Steps::Both, Phase::Attack)
                 if due || !is_sufficient && self.since_poll > 2 * self.x.len() + 10 =>
             {
@@ -265,12 +275,17 @@ impl Run {
             Phase::Poll => {
                 self.poll_radius = (0.5 * self.poll_radius).max(0.5 * self.radii.least);
                 self.since_poll = 0;
-                // After three failures in a row at one place the gradient is not asked again before the place changes.
-                let attacks = self.steps == Steps::Both && self.attack_failures < 3;
+                let attacks = self.steps == Steps::Both && self.attack_failures < TRUSTED;
                 if attacks { Phase::Attack } else { Phase::Cover }
             }
         };
         self.enter(next);
+    }
+
+    /// Attacks that failed in a row are tried the more seldom, as the place changes, the more there were.
+    fn attack_is_due(&self) -> bool {
+        let spare = self.attack_failures.saturating_sub(TRUSTED - 1).min(5);
+        self.moves.is_multiple_of(1 << spare)
     }
 
     fn enter(&mut self, phase: Phase) {
@@ -289,7 +304,7 @@ impl Run {
                 let all = vec![true; self.x.len()];
                 vec![covering_point(&self.x, self.radii.cover, &all, seen, seed)]
             }
-            Phase::Search => self.last_move.take().map_or_else(Vec::new, |d| vec![self.ball(1.0).moved(&d)]),
+            Phase::Search => self.last_move.as_ref().map_or_else(Vec::new, |d| vec![self.ball(1.0).moved(d)]),
             Phase::Poll => self.poll(landscape, seed),
         };
         let mut candidates: Vec<Vec<f64>> = Vec::new();
@@ -311,8 +326,11 @@ impl Run {
     /// of their own, at least to their neighbours.
     fn poll(&self, landscape: &Landscape, seed: u64) -> Vec<Vec<f64>> {
         let mut directions = positive_basis(self.x.len(), seed);
-        if let Some(gradient) = &self.gradient {
-            directions.sort_by(|a, b| dot(b, gradient).total_cmp(&dot(a, gradient)));
+        // A gradient whose attacks fail says nothing of where to look first; the last move may.
+        let ahead =
+            if self.attack_failures < TRUSTED { self.gradient.as_ref() } else { self.last_move.as_ref() };
+        if let Some(ahead) = ahead {
+            directions.sort_by(|a, b| dot(b, ahead).total_cmp(&dot(a, ahead)));
         }
         let mut points: Vec<Vec<f64>> = directions
             .iter()

@@ -85,7 +85,7 @@ pub(in super::super) struct Pool {
 }
 
 impl Pool {
-    fn each<'a>(&'a self) -> impl Iterator<Item = (usize, usize, &'a [u32])> {
+    fn each(&self) -> impl Iterator<Item = (usize, usize, &[u32])> {
         let windows = self.divisors.len();
         (0..self.planes).flat_map(move |plane| {
             self.table
