@@ -7,11 +7,13 @@
 
 mod beliefs;
 mod history;
+mod insights;
 mod memo;
 mod recommend;
 mod suggest;
 
 pub use history::{History, Seen, Standing};
+pub use insights::{CrossCheck, Decision, Insights, LeftOut, MetricModel};
 pub use recommend::{Predicted, Recommendation, pareto_front};
 pub use suggest::{Proposal, origin};
 

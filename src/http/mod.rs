@@ -10,6 +10,7 @@ mod extract;
 mod guard;
 mod health;
 mod idempotency;
+mod learned;
 mod problem;
 mod studies;
 mod trials;
@@ -69,6 +70,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(trials::tell))
         .routes(routes!(trials::heartbeat))
         .routes(routes!(studies::get_best))
+        .routes(routes!(learned::predict))
+        .routes(routes!(learned::get_insights))
         .routes(routes!(events::list_events))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))

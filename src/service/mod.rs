@@ -25,7 +25,7 @@ use crate::store::{Answer, IdempotencyKey, Keyed, Store};
 use crate::study::{AskRequest, Definition, StudyDraft, StudyId, Trial};
 
 pub use error::{AskError, ServiceError};
-pub use learned::{Best, Recommended};
+pub use learned::{Best, Learned, Predictions, Recommended};
 
 use desk::{Desk, WaitingAsk};
 use listeners::Listeners;

@@ -1,9 +1,11 @@
 //! Everything that crosses HTTP, and its one conversion into types of [`study`](crate::study) and
 //! [`space`](crate::space).
 
+mod learned;
 mod study;
 mod trial;
 
+pub use learned::*;
 pub use study::*;
 pub use trial::*;
 
