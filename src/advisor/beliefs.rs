@@ -7,74 +7,75 @@
 
 use super::history::{Seen, Standing};
 use super::memo::{self, FitMemo};
+use super::recommend::Predicted;
 use crate::space::Space;
-use crate::study::{Definition, Goal};
-use crate::surrogate::{Distance, GaussianProcess, Matern52, Observations, SurrogateError, fit};
+use crate::study::{Definition, Goal, Observation};
+use crate::surrogate::{self, Distance, Fitted, GaussianProcess, Matern52, Output, Shaping, SurrogateError};
 
 /// A process over one metric with what turns its output back into the metric's units.
 pub(super) struct Belief {
     pub(super) process: GaussianProcess,
-    pub(super) scale: Standard,
+    pub(super) scale: Output,
+    /// What was fitted, and to how many of the rows.
+    pub(super) fitted: Fitted,
+    pub(super) fitted_to: usize,
+    /// The rows that the process is conditioned on.
+    pub(super) rows: Vec<usize>,
 }
 
-/// y = (sign · value − centre) / spread.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Standard {
-    sign: f64,
-    centre: f64,
-    spread: f64,
-}
-
-impl Standard {
-    /// Of values that are turned by `sign`. Values of any finite size: they are scaled before they are squared.
-    #[allow(clippy::cast_precision_loss)]
-    fn of(values: &[f64], sign: f64) -> Self {
-        let size = values.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
-        if size == 0.0 {
-            return Self { sign, centre: 0.0, spread: 1.0 };
-        }
-        let n = values.len() as f64;
-        let centre = values.iter().map(|v| v / size).sum::<f64>() / n;
-        let variance = values.iter().map(|v| (v / size - centre).powi(2)).sum::<f64>() / n;
-        let spread = variance.sqrt() * size;
-        // Values that are equal up to rounding have no spread of their own.
-        let spread = if spread > 1e-14 * size { spread } else { size };
-        Self { sign, centre: sign * centre * size, spread }
-    }
-
-    pub(super) fn apply(&self, value: f64) -> f64 {
-        // Divided first: the difference of two huge values may overflow.
-        self.sign * value / self.spread - self.centre / self.spread
-    }
-
-    pub(super) fn undo(&self, standardized: f64) -> f64 {
-        self.sign * (standardized * self.spread + self.centre)
-    }
-
-    pub(super) fn spread(&self) -> f64 {
-        self.spread
-    }
-}
-
-/// Rows of coordinates with a value and a standard error each.
+/// Rows of coordinates with what was observed at each.
 #[derive(Default)]
 pub(super) struct Rows {
-    inputs: Vec<f64>,
-    values: Vec<f64>,
-    errors: Vec<f64>,
-    /// The values are labels of ±1, not to be standardized.
-    are_labels: bool,
+    seen: surrogate::Seen,
+    /// Partial derivatives in the parameters' own units: the row, the parameter, the value.
+    gradients: Vec<(usize, String, f64)>,
 }
+
+/// Most observations that hyperparameters are fitted to, and that a process is conditioned on: the most telling ones.
+/// A fit costs some hundred times n³, a process n³/3 and each prediction n² (`docs/decisions/scale.md`).
+const MOST_FITTED: usize = 500;
+const MOST_MODELLED: usize = 1500;
+/// Observations beyond which derivatives are left out: each costs as much as a value.
+const MOST_WITH_DERIVATIVES: usize = 1500;
 
 impl Rows {
     pub(super) fn push(&mut self, coordinates: &[f64], value: f64, sem: Option<f64>) {
-        self.inputs.extend_from_slice(coordinates);
-        self.values.push(value);
-        self.errors.push(sem.unwrap_or(0.0));
+        self.seen.inputs.extend_from_slice(coordinates);
+        self.seen.values.push(value);
+        self.seen.errors.push(sem.unwrap_or(0.0));
+    }
+
+    /// The values may be transformed, not only standardized: for an objective that is looked at alone.
+    pub(super) fn shape_freely(&mut self) {
+        self.seen.shaping = Shaping::Transformed;
+    }
+
+    /// Adds the partial derivatives that were told with the last value, each times `factor`.
+    pub(super) fn push_gradient(&mut self, observation: &Observation, factor: f64) {
+        let row = self.seen.values.len() - 1;
+        for (name, derivative) in observation.gradient.iter().flatten() {
+            self.gradients.push((row, name.clone(), factor * derivative));
+        }
+    }
+
+    /// As a model sees them, derivatives in the unit cube.
+    fn seen(&self, space: &Space) -> surrogate::Seen {
+        let mut seen = self.seen.clone();
+        for (row, name, derivative) in &self.gradients {
+            let Some(coordinate) = space.index_of(name) else { continue };
+            let u = seen.inputs[row * space.dimension() + coordinate];
+            if let Some(stretch) = space.stretch(coordinate, u) {
+                seen.derivatives.push((*row, coordinate, derivative * stretch));
+            }
+        }
+        if seen.values.len() + seen.derivatives.len() > MOST_WITH_DERIVATIVES {
+            seen.derivatives.clear();
+        }
+        seen
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.seen.values.is_empty()
     }
 
     /// What was observed of metric `index`, in the order of `told`.
@@ -85,6 +86,7 @@ impl Rows {
                 && let Some(observation) = &metrics[index]
             {
                 rows.push(coordinates, observation.value, observation.sem);
+                rows.push_gradient(observation, 1.0);
             }
         }
         rows
@@ -93,7 +95,7 @@ impl Rows {
     /// Adds the failed trials with the median of the values: an objective extrapolated beyond the edge of what can be
     /// evaluated would promise an improvement there for ever. (OSS Vizier and HEBO impute failures likewise.)
     pub(super) fn push_failures(&mut self, told: &[(usize, &Seen)]) {
-        let mut sorted = self.values.clone();
+        let mut sorted = self.seen.values.clone();
         sorted.sort_by(f64::total_cmp);
         let Some(&median) = sorted.get(sorted.len() / 2) else { return };
         for (_, seen) in told {
@@ -105,7 +107,8 @@ impl Rows {
 
     /// +1 for each completed trial, −1 for each failed one; 0, the boundary, stays where it is.
     pub(super) fn of_success(told: &[(usize, &Seen)]) -> Self {
-        let mut rows = Self { are_labels: true, ..Self::default() };
+        let mut rows = Self::default();
+        rows.seen.shaping = Shaping::Nothing;
         for (_, seen) in told {
             if let Some(coordinates) = &seen.coordinates {
                 let label = if seen.standing == Standing::Failed { -1.0 } else { 1.0 };
@@ -141,28 +144,47 @@ impl Belief {
     ) -> Result<Self, SurrogateError> {
         let distances: Vec<Distance> = space.coordinates().iter().map(|&c| Distance::of(c)).collect();
         let d = distances.len();
-        let fitted = fitted_length(rows.values.len());
-        let scale = if rows.are_labels {
-            Standard { sign, centre: 0.0, spread: 1.0 }
-        } else {
-            Standard::of(&rows.values[..fitted], sign)
-        };
-        let outputs: Vec<f64> = rows.values.iter().map(|&v| scale.apply(v)).collect();
-        let known: Vec<f64> =
-            rows.errors.iter().map(|&sem| (sem / scale.spread()).powi(2).min(1e6)).collect();
-        let key = memo::key(seed, &[&rows.inputs[..fitted * d], &outputs[..fitted], &known[..fitted]]);
+        let seen = rows.seen(space);
+        let fitted_to = fitted_length(seen.values.len());
+        let first = seen.first(fitted_to, d);
+        let telling = first.telling(MOST_FITTED, sign);
+        let first = first.some(&telling, d);
+        let fitted_to = telling.len();
         let kernel = Matern52::new(&distances, &vec![1.0; d], 1.0);
-        let hyperparameters = memo.get_or(key, || {
-            let (inputs, outputs) = (&rows.inputs[..fitted * d], &outputs[..fitted]);
-            fit(&kernel, &Observations::new(&distances, inputs, outputs, &known[..fitted]), seed)
-        })?;
-        let observations = Observations::new(&distances, &rows.inputs, &outputs, &known);
-        let process = hyperparameters.process(&kernel, observations)?;
-        let mut belief = Self { process, scale };
+        let shaping = if first.shaping == Shaping::Transformed { 1.0 } else { 0.0 };
+        #[allow(clippy::cast_precision_loss)]
+        let derivatives: Vec<f64> =
+            first.derivatives.iter().flat_map(|&(row, a, value)| [row as f64, a as f64, value]).collect();
+        let parts = [&first.inputs, &first.values, &first.errors, &derivatives, &vec![sign, shaping]];
+        let key = memo::key(seed, &parts.map(Vec::as_slice));
+        let fitted = memo.get_or(key, || first.fit(&kernel, sign, seed))?;
+        let rows = seen.telling(MOST_MODELLED, sign);
+        let process = fitted.process(&kernel, &seen.some(&rows, d))?;
+        let mut belief = Self { process, scale: fitted.output.clone(), fitted, fitted_to, rows };
         for place in pending {
             belief.await_at(place);
         }
         Ok(belief)
+    }
+
+    /// The metric at some coordinates in its own units, without noise; `None` where that is not finite.
+    pub(super) fn predicted(&self, coordinates: &[f64]) -> Option<Predicted> {
+        let at = self.process.predict(coordinates);
+        self.in_units(at.mean, at.sd)
+    }
+
+    /// A belief about the output in the metric's own units.
+    pub(super) fn in_units(&self, mean: f64, sd: f64) -> Option<Predicted> {
+        let moments = self.scale.moments(mean, sd);
+        let [q05, q50, q95] = moments.quantiles;
+        let numbers = [moments.mean, moments.sd, q05, q50, q95];
+        numbers.iter().all(|number| number.is_finite()).then_some(Predicted {
+            mean: moments.mean,
+            sd: moments.sd,
+            q05,
+            q50,
+            q95,
+        })
     }
 
     /// Takes in one more awaited point.
@@ -186,20 +208,6 @@ pub(super) fn is_feasible(definition: &Definition, metrics: &[Option<crate::stud
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn standardization_survives_any_finite_values() {
-        for values in [[1e300, -1e300, 3e299], [1e-300, 2e-300, 3e-300], [5.0, 5.0, 5.0], [0.0, 0.0, 0.0]] {
-            for sign in [1.0, -1.0] {
-                let standard = Standard::of(&values, sign);
-                for value in values {
-                    let y = standard.apply(value);
-                    assert!(y.is_finite() && y.abs() < 3.0, "{values:?} {standard:?} {y}");
-                    assert!((standard.undo(y) - value).abs() <= 1e-9 * value.abs());
-                }
-            }
-        }
-    }
 
     #[test]
     fn refits_come_with_every_trial_and_then_more_seldom() {

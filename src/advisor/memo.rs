@@ -1,11 +1,11 @@
-//! The memo of fits: hyperparameters by the content of the data they were fitted to.
+//! The memo of fits: what was fitted, by the content of the data they were fitted to.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use crate::surrogate::Hyperparameters;
+use crate::surrogate::Fitted;
 
 /// How many fits are remembered; the oldest go first.
 const CAPACITY: usize = 4096;
@@ -21,7 +21,7 @@ pub(super) struct FitMemo {
 
 #[derive(Default)]
 struct Fits {
-    by_key: HashMap<FitKey, Hyperparameters>,
+    by_key: HashMap<FitKey, Fitted>,
     order: VecDeque<FitKey>,
 }
 
@@ -30,8 +30,8 @@ impl FitMemo {
     pub(super) fn get_or<E>(
         &self,
         key: FitKey,
-        fit: impl FnOnce() -> Result<Hyperparameters, E>,
-    ) -> Result<Hyperparameters, E> {
+        fit: impl FnOnce() -> Result<Fitted, E>,
+    ) -> Result<Fitted, E> {
         if let Some(known) = self.lock().by_key.get(&key) {
             return Ok(known.clone());
         }

@@ -8,6 +8,7 @@
 mod beliefs;
 mod history;
 pub mod hybrid;
+mod insights;
 mod memo;
 mod named;
 mod recommend;
@@ -16,6 +17,7 @@ mod suggest;
 mod through;
 
 pub use history::{History, Seen, Standing, curve};
+pub use insights::{CrossCheck, Decision, Insights, LeftOut, MetricModel};
 pub use recommend::{Predicted, Recommendation, pareto_front};
 pub use stopping::Curve;
 pub use suggest::{Proposal, origin};

@@ -25,6 +25,12 @@ pub struct Predicted {
     pub mean: f64,
     /// Posterior standard deviation.
     pub sd: f64,
+    /// The 5 % quantile.
+    pub q05: f64,
+    /// The median.
+    pub q50: f64,
+    /// The 95 % quantile.
+    pub q95: f64,
 }
 
 /// The numbers of the best feasible trials: one where there is one objective (ties: the lowest number), the Pareto
@@ -111,7 +117,7 @@ impl Advisor {
     }
 
     /// A belief for each metric that was observed, in the order of the definition.
-    fn beliefs(
+    pub(super) fn beliefs(
         &self,
         definition: &Definition,
         told: &[(usize, &Seen)],
@@ -121,7 +127,10 @@ impl Advisor {
             .iter()
             .enumerate()
             .map(|(index, metric)| {
-                let rows = Rows::of_metric(told, index);
+                let mut rows = Rows::of_metric(told, index);
+                if metric.direction().is_some() && definition.objectives().count() == 1 {
+                    rows.shape_freely();
+                }
                 if rows.is_empty() || metric.goal == Goal::Record {
                     return Ok(None);
                 }
@@ -141,9 +150,7 @@ fn predict(definition: &Definition, beliefs: &[Option<Belief>], point: Point) ->
         .zip(beliefs)
         .filter_map(|(metric, belief)| {
             let belief = belief.as_ref()?;
-            let at = belief.process.predict(&coordinates);
-            let predicted = Predicted { mean: belief.scale.undo(at.mean), sd: at.sd * belief.scale.spread() };
-            (predicted.mean.is_finite() && predicted.sd.is_finite()).then(|| (metric.name.clone(), predicted))
+            Some((metric.name.clone(), belief.predicted(&coordinates)?))
         })
         .collect();
     Recommendation { point, predicted }

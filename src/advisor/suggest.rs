@@ -289,9 +289,17 @@ impl Models {
                 && let Some((value, sem)) = weighting.value(metrics)
             {
                 rows.push(coordinates, value, sem);
+                if let [(index, sign, ..)] = weighting.objectives[..]
+                    && let Some(observation) = &metrics[index]
+                {
+                    rows.push_gradient(observation, sign);
+                }
             }
         }
         rows.push_failures(told);
+        if !weighting.is_scalarized() {
+            rows.shape_freely();
+        }
         let mut models = Self {
             objective: None,
             constraints,

@@ -13,6 +13,7 @@ mod extract;
 mod guard;
 mod health;
 mod idempotency;
+mod learned;
 mod networks;
 mod problem;
 mod studies;
@@ -82,6 +83,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(charts::get_columns))
         .routes(routes!(charts::get_curves))
         .routes(routes!(charts::get_table))
+        .routes(routes!(learned::predict))
+        .routes(routes!(learned::get_insights))
         .routes(routes!(events::list_events))
         .routes(routes!(algorithms::list_algorithms))
         .routes(routes!(health::healthz))

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::{Service, ServiceError, numerics};
-use crate::advisor::{Predicted, pareto_front};
-use crate::study::{StudyId, Trial};
+use crate::advisor::{Advisor, History, Insights, Predicted, pareto_front};
+use crate::space::Point;
+use crate::study::{Definition, StudyId, Trial};
+use crate::surrogate::SurrogateError;
 
 /// The best of a study.
 #[derive(Clone, Debug)]
@@ -28,6 +30,28 @@ pub struct Recommended {
     pub parameters: Map<String, Json>,
     /// What is predicted of each metric, by name.
     pub predicted: Vec<(String, Predicted)>,
+}
+
+/// Predictions at some points.
+#[derive(Clone, Debug)]
+pub struct Predictions {
+    /// The study's revision that they rest on.
+    pub revision: u64,
+    /// For each point, what is predicted of each metric that was observed, by name.
+    pub points: Vec<Vec<(String, Predicted)>>,
+    /// Why nothing is predicted.
+    pub reason: Option<String>,
+}
+
+/// What the models are made of.
+#[derive(Clone, Debug)]
+pub struct Learned {
+    /// The study's revision that they rest on.
+    pub revision: u64,
+    /// The models.
+    pub insights: Insights,
+    /// Why there is no model.
+    pub reason: Option<String>,
 }
 
 impl Service {
@@ -71,5 +95,57 @@ impl Service {
             .collect();
         let is_multi_objective = definition.objectives().count() > 1;
         Ok(Best { trials, recommended, reason, is_multi_objective })
+    }
+
+    /// What is predicted of each metric at some points, by its name; and how many trials there are that say something.
+    ///
+    /// # Errors
+    /// As [`Self::best`].
+    pub async fn predict(&self, study: StudyId, points: Vec<Point>) -> Result<Predictions, ServiceError> {
+        let count = points.len();
+        let (revision, learned) = self
+            .learn(study, move |advisor, definition, history| advisor.predict(definition, history, &points))
+            .await?;
+        Ok(match learned {
+            Ok(predicted) => Predictions { revision, points: predicted, reason: None },
+            Err(error) => Predictions {
+                revision,
+                points: vec![Vec::new(); count],
+                reason: Some(format!("there is no model: {error}")),
+            },
+        })
+    }
+
+    /// What the study's models are made of.
+    ///
+    /// # Errors
+    /// As [`Self::best`].
+    pub async fn insights(&self, study: StudyId) -> Result<Learned, ServiceError> {
+        let (revision, learned) = self.learn(study, Advisor::insights).await?;
+        Ok(match learned {
+            Ok(insights) => Learned { revision, insights, reason: None },
+            Err(error) => Learned {
+                revision,
+                insights: Insights { models: Vec::new(), decisions: Vec::new() },
+                reason: Some(format!("there is no model: {error}")),
+            },
+        })
+    }
+
+    /// Computes something from a study as it is now.
+    async fn learn<T: Send + 'static>(
+        &self,
+        study: StudyId,
+        compute: impl FnOnce(&Advisor, &Definition, &History) -> Result<T, SurrogateError> + Send + 'static,
+    ) -> Result<(u64, Result<T, SurrogateError>), ServiceError> {
+        let snapshot = self.inner.snapshots.read(self.inner.store.as_ref(), study).await?;
+        let definition = Arc::clone(&snapshot.record.definition);
+        let history = Arc::clone(&snapshot.history);
+        let advisor = Arc::clone(&self.inner.advisor);
+        let learned =
+            self.inner.numerics.run(move || compute(&advisor, &definition, &history)).await.map_err(
+                |_| ServiceError::Overloaded { retry_after_seconds: numerics::RETRY_AFTER_SECONDS },
+            )?;
+        Ok((snapshot.record.revision, learned))
     }
 }

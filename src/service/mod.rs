@@ -30,7 +30,7 @@ use crate::study::{AskRequest, Definition, Measurement, StudyDraft, StudyId, Tri
 
 pub use course::{History, Order, Ranking, Sample, SortBy, Steps, thin};
 pub use error::{AskError, ServiceError};
-pub use learned::{Best, Recommended};
+pub use learned::{Best, Learned, Predictions, Recommended};
 pub use networks::{CompositeError, NetworkError};
 
 use ahead::Ahead;

@@ -4,7 +4,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Coordinate, Domain, INACTIVE, Parameter, Point, PointKey, Space, Value};
+use super::{Coordinate, Domain, INACTIVE, Parameter, Point, PointKey, Scale, Space, Value};
 
 impl Space {
     /// The coordinates of a point. Values outside their range lie outside the unit cube; all are finite or
@@ -29,6 +29,17 @@ impl Space {
     /// The point at some uniform numbers in [0, 1): every value equally likely on its parameter's scale.
     pub fn at_uniform(&self, uniform: &[f64]) -> Point {
         self.resolve(|i, parameter| parameter.at_uniform(uniform.get(i).copied().unwrap_or(0.5)))
+    }
+
+    /// dx/du of an unstepped float parameter at a coordinate; `None` for every other.
+    pub fn stretch(&self, parameter: usize, u: f64) -> Option<f64> {
+        match &self.parameters[parameter].domain {
+            Domain::Float(range) if range.step().is_none() && !u.is_nan() => Some(match range.scale() {
+                Scale::Linear => range.high() - range.low(),
+                Scale::Log => range.relaxed(u) * (range.high() / range.low()).ln(),
+            }),
+            _ => None,
+        }
     }
 
     /// A feasible point near the middle of the space.

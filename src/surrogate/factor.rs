@@ -12,13 +12,16 @@ use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_uppe
 use faer::{Auto, MatMut, MatRef, Par, Spec};
 use pulp::{Simd, WithSimd};
 
-use super::lanes::{add_scaled_in, dot_in};
+use super::lanes::{Block, LANES, fused, total};
 use super::square::Square;
 
 /// L.
 #[derive(Clone, Debug)]
 pub struct Factor {
+    /// L, with 0 above the diagonal as far as its block reaches.
     lower: Square,
+    /// 1 / Lᵢᵢ: a product is faster than a quotient.
+    reciprocals: Vec<f64>,
 }
 
 /// Rows from which on `faer` is faster than loops of our own.
@@ -29,7 +32,7 @@ impl Factor {
     pub fn of(mut matrix: Square) -> Option<Self> {
         let n = matrix.size();
         if n < LARGE {
-            return matrix.factorize().then_some(Self { lower: matrix });
+            return matrix.factorize().then(|| Self::from_lower(matrix));
         }
         let parameters: Spec<LltParams, f64> = <LltParams as Auto<f64>>::auto().into();
         let mut memory = MemBuffer::new(cholesky_in_place_scratch::<f64>(n, Par::Seq, parameters));
@@ -37,7 +40,16 @@ impl Factor {
         let regularization = LltRegularization::default();
         let done = cholesky_in_place(matrix.matrix_mut(), regularization, Par::Seq, stack, parameters);
         let is_sound = |i| matrix.at(i, i).is_finite() && matrix.at(i, i) > 0.0;
-        (done.is_ok() && (0..n).all(is_sound)).then_some(Self { lower: matrix })
+        let is_sound = done.is_ok() && (0..n).all(is_sound);
+        is_sound.then(|| Self::from_lower(matrix))
+    }
+
+    fn from_lower(mut lower: Square) -> Self {
+        for j in 0..lower.size() {
+            lower.column_mut(j)[j / LANES * LANES..j].fill(0.0);
+        }
+        let reciprocals = (0..lower.size()).map(|i| 1.0 / lower.at(i, i)).collect();
+        Self { lower, reciprocals }
     }
 
     /// n.
@@ -52,12 +64,12 @@ impl Factor {
 
     /// Solves L x = b in place. O(n²).
     pub fn solve_lower(&self, b: &mut [f64]) {
-        pulp::Arch::new().dispatch(Forward { factor: self, b });
+        self.padded(b, |b| pulp::Arch::new().dispatch(Forward { factor: self, b }));
     }
 
     /// Solves Lᵀ x = b in place. O(n²).
     pub fn solve_upper(&self, b: &mut [f64]) {
-        pulp::Arch::new().dispatch(Backward { factor: self, b });
+        self.padded(b, |b| pulp::Arch::new().dispatch(Backward { factor: self, b }));
     }
 
     /// Solves K x = b in place. O(n²).
@@ -84,6 +96,7 @@ impl Factor {
             self.lower.set(n, j, *entry);
         }
         self.lower.set(n, n, pivot);
+        self.reciprocals.push(1.0 / pivot);
     }
 
     /// ln |K|.
@@ -111,10 +124,18 @@ impl Factor {
         whole
     }
 
-    /// Column `j` from the diagonal down.
+    /// Solves in place on a copy that is padded to whole blocks.
+    fn padded(&self, b: &mut [f64], solve: impl FnOnce(&mut [f64])) {
+        let mut whole = vec![0.0; self.lower.stride()];
+        whole[..b.len()].copy_from_slice(b);
+        solve(&mut whole);
+        b.copy_from_slice(&whole[..b.len()]);
+    }
+
+    /// Column `j` from the block of its diagonal on, with its padding.
     #[inline(always)]
-    fn column(&self, j: usize) -> &[f64] {
-        &self.lower.column(j)[j..]
+    fn column(&self, j: usize) -> &[Block] {
+        self.lower.padded_column(j)[j / LANES * LANES..].as_chunks().0
     }
 }
 
@@ -128,12 +149,16 @@ impl WithSimd for Forward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        for j in 0..self.factor.size() {
-            let (pivot, below) = self.factor.column(j).split_at(1);
-            let (done, rest) = self.b.split_at_mut(j + 1);
-            let x = done[j] / pivot[0];
-            done[j] = x;
-            add_scaled_in::<S>(rest, -x, below);
+        let (blocks, _) = self.b.as_chunks_mut::<LANES>();
+        for (j, reciprocal) in self.factor.reciprocals.iter().enumerate() {
+            let (block, lane) = (j / LANES, j % LANES);
+            let x = blocks[block][lane] * reciprocal;
+            for (b, column) in blocks[block..].iter_mut().zip(self.factor.column(j)) {
+                for lane in 0..LANES {
+                    b[lane] = fused::<S>(-x, column[lane], b[lane]);
+                }
+            }
+            blocks[block][lane] = x;
         }
     }
 }
@@ -148,10 +173,22 @@ impl WithSimd for Backward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        for j in (0..self.factor.size()).rev() {
-            let (pivot, below) = self.factor.column(j).split_at(1);
-            let sum = dot_in::<S>(below, &self.b[j + 1..]);
-            self.b[j] = (self.b[j] - sum) / pivot[0];
+        let (blocks, _) = self.b.as_chunks_mut::<LANES>();
+        for (j, reciprocal) in self.factor.reciprocals.iter().enumerate().rev() {
+            let (block, lane) = (j / LANES, j % LANES);
+            // Not counted among what is solved already: its column's entry there is the diagonal.
+            let at = std::mem::replace(&mut blocks[block][lane], 0.0);
+            let mut sums = [[0.0; LANES]; 2];
+            for (k, (b, column)) in blocks[block..].iter().zip(self.factor.column(j)).enumerate() {
+                let sum = &mut sums[k % 2];
+                for lane in 0..LANES {
+                    sum[lane] = fused::<S>(b[lane], column[lane], sum[lane]);
+                }
+            }
+            for lane in 0..LANES {
+                sums[0][lane] += sums[1][lane];
+            }
+            blocks[block][lane] = (at - total(&sums[0])) * reciprocal;
         }
     }
 }

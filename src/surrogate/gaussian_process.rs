@@ -148,6 +148,16 @@ impl GaussianProcess {
         self.kernel.as_ref()
     }
 
+    /// The kernel, to be shared.
+    pub fn shared_kernel(&self) -> Arc<dyn Kernel> {
+        Arc::clone(&self.kernel)
+    }
+
+    /// The noise variance of observation `i`: known, learned, and jitter.
+    pub fn noise_variance(&self, i: usize) -> f64 {
+        self.noise[i]
+    }
+
     /// The constant mean of the prior.
     pub fn prior_mean(&self) -> f64 {
         self.mean
@@ -346,10 +356,11 @@ impl GaussianProcess {
         sd_gradient: &mut [f64],
     ) {
         let kernel = self.kernel.as_ref();
-        self.observations.add_gradient(kernel, x, &self.weights, mean_gradient);
         // ∂σ²/∂x = ∂k(x, x)/∂x − 2 Σᵢ (K⁻¹k)ᵢ ∂kᵢ/∂x, ∂σ = ∂σ² / 2σ.
-        solved.iter_mut().for_each(|weight| *weight /= -sd);
-        self.observations.add_gradient(kernel, x, solved, sd_gradient);
+        let factor = -1.0 / sd;
+        solved.iter_mut().for_each(|weight| *weight *= factor);
+        let gradients = [mean_gradient, &mut *sd_gradient];
+        self.observations.add_two_gradients(kernel, x, [&self.weights, solved], gradients);
         kernel.add_variance_gradient(x, 0.5 / sd, sd_gradient);
     }
 }

@@ -101,12 +101,14 @@ pub(super) fn dot_in<S: Simd>(a: &[f64], b: &[f64]) -> f64 {
     total
 }
 
-/// `y` += factor · `x`, inside a loop that is compiled for `S` already.
+/// The sum of a block.
 #[inline(always)]
-pub(super) fn add_scaled_in<S: Simd>(y: &mut [f64], factor: f64, x: &[f64]) {
-    for (y, x) in y.iter_mut().zip(x) {
-        *y = fused::<S>(factor, *x, *y);
+pub(super) fn total(block: &Block) -> f64 {
+    let mut sum = [0.0; LANES / 2];
+    for lane in 0..LANES / 2 {
+        sum[lane] = block[lane] + block[lane + LANES / 2];
     }
+    (sum[0] + sum[2]) + (sum[1] + sum[3])
 }
 
 #[cfg(test)]

@@ -13,9 +13,12 @@
 //! | the posterior at several points at once, and samples there | [`Joint`] |
 //! | the posterior after imagined outcomes | [`Imagined`] |
 //! | functions drawn from the posterior | [`Path`] |
+//! | a metric in its own units: transforms of its values, and back | [`Seen`], [`Fitted`], [`Output`] |
+//! | a second engine's opinion | [`cross_check`] |
 //!
 //! What is not here: what the beliefs are for (that is [`acquisition`](crate::acquisition)).
 
+mod cross_check;
 mod factor;
 mod fit;
 mod gaussian_process;
@@ -24,22 +27,31 @@ mod joint;
 pub mod kernel;
 mod lanes;
 mod likelihood;
+mod model;
 mod observations;
+mod output;
 mod path;
 mod points;
 mod square;
 
+pub use cross_check::{NoOpinion, cross_check, friedrich_predictions};
 pub use factor::Factor;
 pub use fit::{fit, fit_from};
 pub use gaussian_process::{GaussianProcess, Noise, Prediction, SurrogateError};
 pub use imagined::Imagined;
 pub use joint::{Joint, Root};
-pub use kernel::{Kernel, Matern32, Matern52, Product, SquaredExponential, Sum};
+pub use kernel::{Kernel, Matern32, Matern52, Product, Role, SquaredExponential, Sum};
 pub use likelihood::{Hyperparameters, log_marginal_likelihood, log_posterior};
+pub use model::{Fitted, Seen, Shaping};
 pub use observations::{Functional, Observations};
+pub use output::{Moments, Output, Transform};
 pub use path::Path;
 pub use points::{Distance, Points};
 pub use square::Square;
 
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod robustness;
 #[cfg(test)]
 mod tests;

@@ -166,6 +166,23 @@ impl Observations {
         kernel.add_gradient(x, &self.points, &of_points, gradient);
     }
 
+    /// [`Self::add_gradient`] for two sets of weights at once.
+    pub(super) fn add_two_gradients(
+        &self,
+        kernel: &dyn Kernel,
+        x: &[f64],
+        weights: [&[f64]; 2],
+        gradients: [&mut [f64]; 2],
+    ) {
+        if self.seen.is_empty() {
+            kernel.add_two_gradients(x, &self.points, weights, gradients);
+            return;
+        }
+        for (weights, gradient) in weights.into_iter().zip(gradients) {
+            self.add_gradient(kernel, x, weights, gradient);
+        }
+    }
+
     /// The lower triangle of the observations' covariances, without noise. O(n²·d), and O(n²·d²) with derivatives.
     pub(super) fn covariance(&self, kernel: &dyn Kernel) -> Square {
         let n = self.len();

@@ -31,6 +31,11 @@ impl Square {
         self.size
     }
 
+    /// Where column j + 1 begins after column j.
+    pub(super) fn stride(&self) -> usize {
+        self.stride
+    }
+
     /// Entry (i, j).
     pub fn at(&self, i: usize, j: usize) -> f64 {
         self.entries[j * self.stride + i]

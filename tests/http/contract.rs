@@ -14,6 +14,7 @@ on_both_stores!(
     measurements_tell_when_to_stop,
     budgets_and_states_end_asks,
     the_best_is_feasible,
+    models_predict_and_show_what_they_are_made_of,
     eight_workers_get_different_points,
     events_tell_every_change,
     studies_and_trials_are_listed_in_pages,
@@ -361,4 +362,59 @@ async fn measurements_tell_when_to_stop(server: Server) {
     server.post(&format!("{study}/ask"), json!({})).await;
     server.patch(&study, json!({"state": "paused"})).await;
     assert!(measure(7, 0, 0.1).await);
+}
+
+/// A study whose loss is a parabola in x that does not depend on y, with `count` trials told.
+async fn parabola(server: &Server, count: u32, sem: Option<f64>) -> String {
+    let study = server.study(plane("parabola", "auto")).await;
+    let mut trials = Vec::new();
+    for i in 0..count {
+        let (x, y) = (f64::from(i * 7 % count) / f64::from(count), 10f64.powi((i % 5).cast_signed() - 2));
+        let loss = 10.0 * (x - 0.3) * (x - 0.3);
+        trials
+            .push(json!({"parameters": {"x": x, "y": y}, "metrics": {"loss": {"value": loss, "sem": sem}}}));
+    }
+    let (status, attached) = server.post(&format!("{study}/trials"), json!({"trials": trials})).await;
+    assert_eq!(status, 201, "{attached}");
+    study
+}
+
+async fn models_predict_and_show_what_they_are_made_of(server: Server) {
+    let empty = server.study(plane("empty", "auto")).await;
+    let points = json!({"points": [{"x": 0.3, "y": 1.0}, {"x": 0.9, "y": 0.01}]});
+    let (status, nothing) = server.post(&format!("{empty}/predict"), points.clone()).await;
+    assert_eq!((status, &nothing["predictions"]), (200, &json!([{}, {}])), "{nothing}");
+    assert_eq!(server.get(&format!("{empty}/insights")).await.1["models"], json!([]));
+
+    let study = parabola(&server, 20, None).await;
+    let (status, answer) = server.post(&format!("{study}/predict"), points).await;
+    assert_eq!(status, 200, "{answer}");
+    for (prediction, expected) in answer["predictions"].as_array().unwrap().iter().zip([0.0, 3.6]) {
+        let number = |name: &str| prediction["loss"][name].as_f64().unwrap();
+        assert!((number("mean") - expected).abs() < 0.2, "{answer}");
+        assert!(number("sd") > 0.0 && number("sd") < 0.5, "{answer}");
+        assert!(number("q05") < number("q50") && number("q50") < number("q95"), "{answer}");
+    }
+    let (status, insights) = server.get(&format!("{study}/insights")).await;
+    assert_eq!(status, 200, "{insights}");
+    let model = &insights["models"][0];
+    assert_eq!((&model["metric"], &model["observations"]), (&json!("loss"), &json!(20)));
+    let importance = |name: &str| model["importances"][name].as_f64().unwrap();
+    assert!(importance("x") > 0.9 && importance("y") < 0.1, "{insights}");
+    assert!(model["lengthscales"]["x"].as_f64().unwrap() < model["lengthscales"]["y"].as_f64().unwrap());
+    assert!(model["cross_check"]["largest_disagreement"].as_f64().unwrap() < 1e-6, "{insights}");
+    let left_out = model["leave_one_out"].as_array().unwrap();
+    assert_eq!(left_out.len(), 20);
+    for trial in left_out {
+        let (observed, mean) =
+            (trial["observed"].as_f64().unwrap(), trial["predicted"]["mean"].as_f64().unwrap());
+        assert!((observed - mean).abs() < 0.5, "{trial}");
+    }
+    assert_eq!(insights["decisions"][0]["what"], "output_transform");
+
+    let (status, refused) = server
+        .post(&format!("{study}/predict"), json!({"points": [{"x": "a", "y": 1.0}, {"x": 0.5, "z": 1}]}))
+        .await;
+    assert_eq!(status, 422, "{refused}");
+    assert!(refused["errors"].as_array().unwrap().len() >= 2, "{refused}");
 }

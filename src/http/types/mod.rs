@@ -3,12 +3,14 @@
 
 mod algorithm;
 mod chart;
+mod learned;
 mod network;
 mod study;
 mod trial;
 
 pub use algorithm::*;
 pub use chart::*;
+pub use learned::*;
 pub use network::*;
 pub use study::*;
 pub use trial::*;

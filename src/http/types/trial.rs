@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::Prediction;
 use super::study::present;
 use crate::service::{Best, Recommended};
 use crate::space::Fault;
@@ -631,23 +632,12 @@ pub struct Recommendation {
     pub predicted: BTreeMap<String, Prediction>,
 }
 
-/// A prediction.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-pub struct Prediction {
-    /// Posterior mean.
-    pub mean: f64,
-    /// Posterior standard deviation.
-    pub sd: f64,
-}
-
 impl From<&Recommended> for Recommendation {
     fn from(recommended: &Recommended) -> Self {
         let predicted = recommended.predicted.iter();
         Self {
             parameters: recommended.parameters.clone(),
-            predicted: predicted
-                .map(|(name, p)| (name.clone(), Prediction { mean: p.mean, sd: p.sd }))
-                .collect(),
+            predicted: predicted.map(|(name, p)| (name.clone(), (*p).into())).collect(),
         }
     }
 }

@@ -79,6 +79,19 @@ pub trait Kernel: Debug + Send + Sync {
     /// Adds Σᵢ cᵢ ∂k(x, pᵢ)/∂x to `gradient` of length d: 0 where a coordinate is switched off or has no order. O(n·d).
     fn add_gradient(&self, x: &[f64], points: &Points, coefficients: &[f64], gradient: &mut [f64]);
 
+    /// [`Self::add_gradient`] for two sets of coefficients at once.
+    fn add_two_gradients(
+        &self,
+        x: &[f64],
+        points: &Points,
+        coefficients: [&[f64]; 2],
+        gradients: [&mut [f64]; 2],
+    ) {
+        for (coefficients, gradient) in coefficients.into_iter().zip(gradients) {
+            self.add_gradient(x, points, coefficients, gradient);
+        }
+    }
+
     /// Adds `factor` · ∂k(x, x)/∂x to `gradient`. Nothing where the variance is the same everywhere.
     fn add_variance_gradient(&self, _x: &[f64], _factor: f64, _gradient: &mut [f64]) {}
 

@@ -7,7 +7,7 @@ use pulp::{Scalar, Simd, WithSimd};
 
 use super::shape::{FiveHalves, Gauss, ThreeHalves};
 use super::{Jet, Kernel, Role, Shape, Wave, waves};
-use crate::surrogate::lanes::{Block, LANES, fused};
+use crate::surrogate::lanes::{Block, LANES, fused, total};
 use crate::surrogate::points::{Distance, Points};
 use crate::surrogate::square::Square;
 
@@ -191,60 +191,80 @@ impl<K: Shape> WithSimd for Matrix<'_, K> {
     }
 }
 
-/// Adds Σᵢ cᵢ slopeᵢ Δₐ of each axis, times −s² wₐ, to `gradient`.
-struct Gradient<'a, K> {
-    axes: &'a [Axis],
+/// Adds Σᵢ cᵢ slopeᵢ Δₐ of each axis, times −s² wₐ, to `gradients`, for several sets of coefficients.
+struct Gradients<'a, 'g, K, const SETS: usize> {
+    kernel: &'a Stationary<K>,
     x: &'a [f64],
     terms: &'a [Term<'a>],
     apart: f64,
-    variance: f64,
-    coefficients: &'a [f64],
-    sums: &'a mut [Block],
-    gradient: &'a mut [f64],
-    shape: std::marker::PhantomData<K>,
+    coefficients: [&'a [f64]; SETS],
+    sums: &'a mut [[Block; SETS]],
+    gradients: [&'g mut [f64]; SETS],
 }
 
-impl<K: Shape> WithSimd for Gradient<'_, K> {
+impl<K: Shape, const SETS: usize> WithSimd for Gradients<'_, '_, K, SETS> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        for (block, coefficients) in self.coefficients.chunks(LANES).enumerate() {
-            let mut scaled = squared_distances::<S>(self.terms, self.apart, block);
-            let mut weights = [0.0; LANES];
-            weights[..coefficients.len()].copy_from_slice(coefficients);
-            for lane in 0..LANES {
-                scaled[lane] = weights[lane] * K::value_and_slope::<S>(scaled[lane]).1;
+        let mut gradients = self.gradients;
+        let n = self.coefficients[0].len();
+        for block in 0..n.div_ceil(LANES) {
+            let mut slopes = squared_distances::<S>(self.terms, self.apart, block);
+            for slope in &mut slopes {
+                *slope = K::value_and_slope::<S>(*slope).1;
             }
-            for (term, sum) in self.terms.iter().zip(self.sums.iter_mut()) {
+            let mut scaled = [[0.0; LANES]; SETS];
+            for (scaled, coefficients) in scaled.iter_mut().zip(&self.coefficients) {
+                let rest = &coefficients[block * LANES..];
+                if let Some(weights) = rest.first_chunk::<LANES>() {
+                    for lane in 0..LANES {
+                        scaled[lane] = weights[lane] * slopes[lane];
+                    }
+                } else {
+                    scaled.iter_mut().zip(rest).zip(&slopes).for_each(|((s, w), slope)| *s = w * slope);
+                }
+            }
+            for (term, sums) in self.terms.iter().zip(self.sums.iter_mut()) {
                 let places = &term.places[block];
-                for lane in 0..LANES {
-                    sum[lane] = fused::<S>(scaled[lane], term.from - places[lane], sum[lane]);
+                for (sum, scaled) in sums.iter_mut().zip(&scaled) {
+                    for lane in 0..LANES {
+                        sum[lane] = fused::<S>(scaled[lane], term.from - places[lane], sum[lane]);
+                    }
                 }
             }
         }
         // The first term of an axis is the one along it.
         let mut next = 0;
-        for (term, sum) in self.terms.iter().zip(self.sums.iter()) {
+        for (term, sums) in self.terms.iter().zip(self.sums.iter()) {
             if term.axis < next {
                 continue;
             }
             next = term.axis + 1;
-            let axis = &self.axes[term.axis];
+            let axis = &self.kernel.axes[term.axis];
             if !term.is_label && !self.x[axis.coordinate].is_nan() {
-                self.gradient[axis.coordinate] -= self.variance * axis.weight * total(sum);
+                for (gradient, sum) in gradients.iter_mut().zip(sums) {
+                    gradient[axis.coordinate] -= self.kernel.variance * axis.weight * total(sum);
+                }
             }
         }
     }
 }
 
-#[inline(always)]
-fn total(block: &Block) -> f64 {
-    let mut sum = 0.0;
-    for lane in 0..LANES / 2 {
-        sum += block[lane] + block[lane + LANES / 2];
+impl<K: Shape> Stationary<K> {
+    fn add_gradient_sets<const SETS: usize>(
+        &self,
+        x: &[f64],
+        points: &Points,
+        coefficients: [&[f64]; SETS],
+        gradients: [&mut [f64]; SETS],
+    ) {
+        let mut terms = Vec::with_capacity(2 * self.axes.len());
+        let apart = self.terms(x, points, &mut terms);
+        let sums = &mut vec![[[0.0; LANES]; SETS]; terms.len()];
+        let (kernel, terms) = (self, &terms);
+        pulp::Arch::new().dispatch(Gradients { kernel, x, terms, apart, coefficients, sums, gradients });
     }
-    sum
 }
 
 /// Adds Σᵢ<ⱼ Cᵢⱼ slopeᵢⱼ δₐ of each term to `sums`; returns Σᵢ<ⱼ Cᵢⱼ kᵢⱼ.
@@ -334,22 +354,17 @@ impl<K: Shape> Kernel for Stationary<K> {
     }
 
     fn add_gradient(&self, x: &[f64], points: &Points, coefficients: &[f64], gradient: &mut [f64]) {
-        let mut terms = Vec::with_capacity(2 * self.axes.len());
-        let apart = self.terms(x, points, &mut terms);
-        let (terms, axes, variance) = (&terms, &self.axes, self.variance);
-        let sums = &mut vec![[0.0; LANES]; terms.len()];
-        let shape = std::marker::PhantomData::<K>;
-        pulp::Arch::new().dispatch(Gradient {
-            axes,
-            x,
-            terms,
-            apart,
-            variance,
-            coefficients,
-            sums,
-            gradient,
-            shape,
-        });
+        self.add_gradient_sets(x, points, [coefficients], [gradient]);
+    }
+
+    fn add_two_gradients(
+        &self,
+        x: &[f64],
+        points: &Points,
+        coefficients: [&[f64]; 2],
+        gradients: [&mut [f64]; 2],
+    ) {
+        self.add_gradient_sets(x, points, coefficients, gradients);
     }
 
     fn matrix(&self, points: &Points, matrix: &mut Square) {

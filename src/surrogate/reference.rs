@@ -1,0 +1,127 @@
+//! The posterior and the likelihood against GPyTorch's, at equal hyperparameters and without jitter.
+//!
+//! `tests/fixtures/gaussian_process.py` made the numbers.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::*;
+
+#[derive(Deserialize)]
+struct Fixture {
+    values: Vec<OfValues>,
+    derivatives: Vec<OfDerivatives>,
+}
+
+#[derive(Deserialize)]
+struct OfValues {
+    kernel: String,
+    labels: bool,
+    inputs: Vec<f64>,
+    outputs: Vec<f64>,
+    known_noise: Vec<f64>,
+    lengthscales: Vec<f64>,
+    signal: f64,
+    noise: f64,
+    mean: f64,
+    log_marginal_likelihood: f64,
+    gradient: Vec<f64>,
+    points: Vec<f64>,
+    posterior_mean: Vec<f64>,
+    posterior_covariance: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+struct OfDerivatives {
+    kernel: String,
+    inputs: Vec<f64>,
+    /// The value and both partial derivatives, point after point.
+    observed: Vec<f64>,
+    lengthscales: Vec<f64>,
+    signal: f64,
+    noise: f64,
+    derivative_noise: f64,
+    mean: f64,
+    log_marginal_likelihood: f64,
+    points: Vec<f64>,
+    posterior_mean: Vec<f64>,
+    posterior_covariance: Vec<f64>,
+}
+
+fn fixture() -> Fixture {
+    serde_json::from_str(include_str!("../../tests/fixtures/gaussian_process.json")).unwrap()
+}
+
+fn kernel(name: &str, distances: &[Distance], lengthscales: &[f64], signal: f64) -> Arc<dyn Kernel> {
+    match name {
+        "matern_5_2" => Arc::new(Matern52::new(distances, lengthscales, signal)),
+        "matern_3_2" => Arc::new(Matern32::new(distances, lengthscales, signal)),
+        "squared_exponential" => Arc::new(SquaredExponential::new(distances, lengthscales, signal)),
+        other => panic!("no such kernel: {other}"),
+    }
+}
+
+/// Relative to the prior variance.
+const TOLERANCE: f64 = 1e-8;
+
+fn assert_posterior(process: &GaussianProcess, points: &[f64], mean: &[f64], covariance: &[f64]) {
+    let joint = process.joint(points);
+    let prior = process.kernel().variance(&points[..process.dimension()]);
+    for (p, expected) in mean.iter().enumerate() {
+        assert!((joint.mean()[p] - expected).abs() < TOLERANCE * prior.sqrt(), "{p}");
+        for q in 0..mean.len() {
+            let expected = covariance[p * mean.len() + q];
+            assert!((joint.covariance()[(p, q)] - expected).abs() < TOLERANCE * prior, "{p} {q}");
+        }
+    }
+}
+
+#[test]
+fn values_are_as_gpytorch_has_them() {
+    let fixture = fixture();
+    assert_eq!(fixture.values.len(), 12);
+    for case in fixture.values {
+        let mut distances = [Distance::Numeric; 3];
+        if case.labels {
+            distances[2] = Distance::Overlap;
+        }
+        let kernel = kernel(&case.kernel, &distances, &case.lengthscales, case.signal);
+        let noise = Noise { value: case.noise, derivative: 0.0 };
+        let seen = Observations::new(&distances, &case.inputs, &case.outputs, &case.known_noise);
+        let at = Hyperparameters { kernel: kernel.hyperparameters(), noise, mean: case.mean };
+        let mut gradient = vec![0.0; 6];
+        let value = log_marginal_likelihood(&at, kernel.as_ref(), &seen, &mut gradient).unwrap();
+        assert!((value - case.log_marginal_likelihood).abs() < TOLERANCE, "{value}");
+        for (ours, theirs) in gradient.iter().zip(&case.gradient) {
+            assert!(
+                (ours - theirs).abs() < TOLERANCE * (1.0 + theirs.abs()),
+                "{gradient:?} {:?}",
+                case.gradient
+            );
+        }
+        let process = GaussianProcess::condition(kernel, case.mean, noise, seen).unwrap();
+        assert_eq!(process.jitter(), 0.0);
+        assert_posterior(&process, &case.points, &case.posterior_mean, &case.posterior_covariance);
+    }
+}
+
+#[test]
+fn derivatives_are_as_gpytorch_has_them() {
+    let fixture = fixture();
+    assert_eq!(fixture.derivatives.len(), 2);
+    for case in fixture.derivatives {
+        let distances = [Distance::Numeric; 2];
+        let kernel = kernel(&case.kernel, &distances, &case.lengthscales, case.signal);
+        let noise = Noise { value: case.noise, derivative: case.derivative_noise };
+        let outputs: Vec<f64> = case.observed.chunks(3).map(|at| at[0]).collect();
+        let mut seen = Observations::new(&distances, &case.inputs, &outputs, &vec![0.0; outputs.len()]);
+        for (point, at) in case.observed.chunks(3).enumerate() {
+            seen.push_derivative(point, 0, at[1], 0.0);
+            seen.push_derivative(point, 1, at[2], 0.0);
+        }
+        let process = GaussianProcess::condition(kernel, case.mean, noise, seen).unwrap();
+        assert!((process.log_marginal_likelihood() - case.log_marginal_likelihood).abs() < TOLERANCE);
+        assert_posterior(&process, &case.points, &case.posterior_mean, &case.posterior_covariance);
+    }
+}
