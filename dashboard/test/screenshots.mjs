@@ -42,9 +42,9 @@ await api.post(`/v1/studies/${bench.id}/ask`, { count: 3, worker: "ada", lease_s
 await api.post(`/v1/studies/${bench.id}/trials`, { trials: [{ parameters: { temperature_c: 60, ph: 7, catalyst: "Pd" } }] });
 
 const pages = [
-  ["studies", "/", ".study-spark svg"],
+  ["studies", "/", ".study-row"],
   ["new", "/new", "text=to be settled"],
-  ["overview", `/studies/${main.id}`, ".pairs td"],
+  ["overview", `/studies/${main.id}`, "text=Recommended is"],
   ["trials", `/studies/${main.id}/trials?sort=metric%3Aloss&order=asc`, ".table-row .state"],
   ["trial", `/studies/${main.id}/trials?trial=12`, "dialog .pairs"],
   ["plots", `/studies/${main.id}/plots`, "#plot-durations canvas"],

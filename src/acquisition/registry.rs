@@ -390,10 +390,7 @@ fn one_shot_knowledge_gradient(
 
 fn max_value_entropy_search<'a>(context: &Context<'a>) -> Made<'a> {
     let (objective, incumbent) = objective(context)?;
-    let count = match context.settings.integer(&MAXIMA) {
-        0 => 16,
-        count => count,
-    };
+    let count = context.settings.integer(&MAXIMA);
     // A maximum is at least what is known to be reached.
     let least = incumbent + 1e-6;
     let maxima = match context.settings.choice(&DRAWN_BY) {

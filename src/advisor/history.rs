@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use crate::space::PointKey;
 use super::stopping::Curve;
+use crate::space::PointKey;
 use crate::study::{Definition, Direction, Measurement, Observation, Outcome, Trial, TrialState};
 
 /// The trials of a study by number.

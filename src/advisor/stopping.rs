@@ -212,7 +212,10 @@ mod tests {
         for size in [1e300, 1e-300, 0.0] {
             let history = rising(&[size; 6]);
             let forecast = history.forecast(&curve_to(size, 3));
-            assert!(forecast.is_some_and(|forecast| forecast.mean.is_finite() && forecast.sd > 0.0), "{size}");
+            assert!(
+                forecast.is_some_and(|forecast| forecast.mean.is_finite() && forecast.sd > 0.0),
+                "{size}"
+            );
         }
     }
 }

@@ -110,11 +110,11 @@ pub(super) async fn check_study(
     State(app): State<App>,
     body: Body<serde_json::Value>,
 ) -> Result<axum::Json<StudyCheck>, Problem> {
-    let checked = interpret::<StudyRequest>(&body.value)
-        .map_err(|fault| vec![fault])
-        .and_then(StudyRequest::into_draft)
-        .and_then(|(draft, _)| app.service.check(draft));
-    let definition = match checked {
+    let (draft, _) = match interpret::<StudyRequest>(&body.value) {
+        Ok(request) => request.into_draft(),
+        Err(fault) => return Ok(axum::Json(StudyCheck::faulty(vec![fault]))),
+    };
+    let definition = match app.service.check(draft).await? {
         Ok(definition) => definition,
         Err(faults) => return Ok(axum::Json(StudyCheck::faulty(faults))),
     };

@@ -10,8 +10,8 @@ use super::idempotency::once;
 use super::problem::ProblemDocument;
 use super::studies::{bad_cursor, json_answer, page};
 use super::types::{
-    AskAnswer, AskBody, AttachAnswer, AttachRequest, HeartbeatAnswer, HeartbeatRequest, MeasureRequest, TellRequest, Trial,
-    TrialList, TrialPatch, TrialsQuery,
+    AskAnswer, AskBody, AttachAnswer, AttachRequest, HeartbeatAnswer, HeartbeatRequest, MeasureRequest,
+    TellRequest, Trial, TrialList, TrialPatch, TrialsQuery,
 };
 use super::{App, Cause, Problem};
 use crate::service::OwnedKeyed;

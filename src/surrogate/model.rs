@@ -99,7 +99,9 @@ impl Seen {
     /// As a process sees them.
     pub fn observations(&self, distances: &[Distance], output: &Output) -> Observations {
         let outputs: Vec<f64> = self.values.iter().map(|&v| output.apply(v)).collect();
-        let noise = |(&v, &error): (&f64, &f64)| (output.slope(v) * error).powi(2).min(LARGEST_NOISE);
+        let noise = |(&v, &error): (&f64, &f64)| {
+            if error == 0.0 { 0.0 } else { (output.slope(v) * error).powi(2).min(LARGEST_NOISE) }
+        };
         let noise: Vec<f64> = self.values.iter().zip(&self.errors).map(noise).collect();
         let mut observations = Observations::new(distances, &self.inputs, &outputs, &noise);
         for &(row, coordinate, derivative) in &self.derivatives {

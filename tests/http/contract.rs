@@ -348,7 +348,11 @@ async fn measurements_tell_when_to_stop(server: Server) {
     assert!(measure(6, 0, 30.0).await);
     assert!(measure(6, 2, 25.0).await);
     let trial = server.get(&format!("{study}/trials/6")).await.1;
-    assert_eq!(trial["measurements"].as_array().unwrap().len(), 2, "a step measured again is replaced: {trial}");
+    assert_eq!(
+        trial["measurements"].as_array().unwrap().len(),
+        2,
+        "a step measured again is replaced: {trial}"
+    );
     assert_eq!(server.post(&format!("{study}/trials/6/tell"), json!({"stopped": true})).await.0, 200);
     let trial = server.get(&format!("{study}/trials/6")).await.1;
     assert_eq!((trial["state"].as_str(), &trial["metrics"]), (Some("stopped"), &Json::Null), "{trial}");

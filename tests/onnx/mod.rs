@@ -1,6 +1,6 @@
 //! The smallest writer of ONNX files that can write wrong ones.
 
-pub fn varint(mut number: u64) -> Vec<u8> {
+pub(crate) fn varint(mut number: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     while number >= 0x80 {
         bytes.push(u8::try_from(number & 0x7f).unwrap() | 0x80);
@@ -10,15 +10,15 @@ pub fn varint(mut number: u64) -> Vec<u8> {
     bytes
 }
 
-pub fn integer(field: u64, number: i64) -> Vec<u8> {
+pub(crate) fn integer(field: u64, number: i64) -> Vec<u8> {
     [varint(field << 3), varint(number.cast_unsigned())].concat()
 }
 
-pub fn message(field: u64, content: &[u8]) -> Vec<u8> {
+pub(crate) fn message(field: u64, content: &[u8]) -> Vec<u8> {
     [varint(field << 3 | 2), varint(content.len() as u64), content.to_vec()].concat()
 }
 
-pub fn node(
+pub(crate) fn node(
     operator: &str,
     name: &str,
     inputs: &[&str],
@@ -34,7 +34,7 @@ pub fn node(
     message(1, &content)
 }
 
-pub fn tensor(name: &str, dims: &[i64], data: &[f32]) -> Vec<u8> {
+pub(crate) fn tensor(name: &str, dims: &[i64], data: &[f32]) -> Vec<u8> {
     let mut content = Vec::new();
     dims.iter().for_each(|&length| content.extend(integer(1, length)));
     content.extend(integer(2, 1));
@@ -44,7 +44,7 @@ pub fn tensor(name: &str, dims: &[i64], data: &[f32]) -> Vec<u8> {
     message(5, &content)
 }
 
-pub fn integers(name: &str, data: &[i64]) -> Vec<u8> {
+pub(crate) fn integers(name: &str, data: &[i64]) -> Vec<u8> {
     let mut content = integer(1, i64::try_from(data.len()).unwrap());
     content.extend(integer(2, 7));
     content.extend(message(8, name.as_bytes()));
@@ -60,7 +60,7 @@ fn interface(field: u64, name: &str, dims: &[i64]) -> Vec<u8> {
 }
 
 /// A model from x (1 × `inputs`) to y.
-pub fn model(inputs: i64, graph: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn model(inputs: i64, graph: &[Vec<u8>]) -> Vec<u8> {
     let mut content: Vec<u8> = graph.concat();
     content.extend(interface(11, "x", &[1, inputs]));
     content.extend(interface(12, "y", &[]));

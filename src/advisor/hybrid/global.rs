@@ -54,7 +54,7 @@ pub(super) fn start(
                 Prior::Flat => Vec::new(),
                 Prior::Network(_) => model.around.clone(),
             };
-            let search = Search { space, around: &around, taken, seed };
+            let search = Search { space, around: &around, taken, region: None, seed };
             let acquisition = model.acquisition();
             maximize(&search, &acquisition)
         })

@@ -403,7 +403,11 @@ impl MeasureRequest {
             faults.push(Fault::new("/step", "a step lies below 2^53"));
         }
         let measurement = Measurement { step: self.step, metrics };
-        if faults.is_empty() { Ok(Measure { measurement, lease_token: self.lease_token }) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(Measure { measurement, lease_token: self.lease_token })
+        } else {
+            Err(faults)
+        }
     }
 }
 
