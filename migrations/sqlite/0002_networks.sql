@@ -14,7 +14,7 @@ CREATE TABLE networks (
 
 CREATE TABLE study_networks (
     study_id BLOB NOT NULL REFERENCES studies (id) ON DELETE CASCADE,
-    network_id BLOB NOT NULL REFERENCES networks (id) ON DELETE RESTRICT,
+    network_id BLOB NOT NULL REFERENCES networks (id),
     PRIMARY KEY (study_id, network_id)
 ) STRICT;
 

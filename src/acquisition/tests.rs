@@ -153,13 +153,13 @@ fn sampled_forms_equal_botorch_within_their_error() {
     let name = "noisy_expected_improvement";
     let acquisition = LogNoisyExpectedImprovement::new(&one, 1024, 3).unwrap();
     agrees(name, &acquisition, &functions[name], &points, 0.03, false);
-    for count in [2, 3] {
-        let name = format!("noisy_expected_hypervolume_improvement_{count}");
-        let objectives = (0..count).map(|k| recorded(&fixture, k)).collect();
+    {
+        let name = "noisy_expected_hypervolume_improvement_2";
+        let objectives = (0..2).map(|k| recorded(&fixture, k)).collect();
         let mut beliefs = beliefs(objectives, numbers(&fixture["inputs"]));
-        beliefs.reference = numbers(&functions[&name]["reference"]);
+        beliefs.reference = numbers(&functions[name]["reference"]);
         let acquisition = NoisyExpectedHypervolumeImprovement::new(&beliefs, 1024, 3).unwrap();
-        for (x, expected) in points.chunks_exact(2).zip(numbers(&functions[&name]["values"])) {
+        for (x, expected) in points.chunks_exact(2).zip(numbers(&functions[name]["values"])) {
             let value = acquisition.value(x).exp();
             assert!((value - expected).abs() < 0.05 * expected + 2e-3, "{name} {x:?}: {value} {expected}");
         }

@@ -71,7 +71,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::BadRequest,
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -83,6 +83,9 @@ impl Cause {
         Self::StudyNotActive,
         Self::BudgetSpent,
         Self::SpaceExhausted,
+        Self::NetworkInUse,
+        Self::AlreadySolving,
+        Self::NotSolvable,
         Self::InProgress,
         Self::TooLarge,
         Self::WrongType,

@@ -347,7 +347,7 @@ mod tests {
     use super::*;
 
     fn shapes() -> Vec<Output> {
-        let values: Vec<f64> = (1..40).map(|i| (f64::from(i) * 0.37).exp()).collect();
+        let values: Vec<f64> = (1..40).map(|i| (f64::from(i) * 0.12).exp()).collect();
         let robust = Output::robust(&values, -1.0).unwrap();
         let z: Vec<f64> = values.iter().map(|&v| robust.standardized(v)).collect();
         let mut shapes = vec![Output::standard(&values, -1.0), Output::standard(&values, 1.0)];

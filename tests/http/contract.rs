@@ -333,14 +333,14 @@ async fn measurements_tell_when_to_stop(server: Server) {
         assert_eq!(status, 200, "{answer}");
         answer["should_stop"].as_bool().unwrap()
     };
-    // Six trials whose losses fall by the same share from step to step.
+    // Six trials, each better than the one before, whose losses fall by the same share from step to step.
     for number in 0..6_u64 {
         server.post(&format!("{study}/ask"), json!({})).await;
         for step in 0..4_u64 {
-            let value = (1.0 + number as f64) * (1.0 + 0.5_f64.powf(step as f64));
+            let value = (6.0 - number as f64) * (1.0 + 0.5_f64.powf(step as f64));
             assert!(!measure(number, step, value).await);
         }
-        let told = json!({"metrics": {"loss": 1.0 + number as f64}});
+        let told = json!({"metrics": {"loss": 6.0 - number as f64}});
         assert_eq!(server.post(&format!("{study}/trials/{number}/tell"), told).await.0, 200);
     }
     server.post(&format!("{study}/ask"), json!({})).await;

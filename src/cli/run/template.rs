@@ -78,7 +78,7 @@ fn parts(argument: &str, names: &[String]) -> Result<Vec<Part>, TemplateError> {
     while let Some(at) = rest.find('{') {
         let (before, from) = rest.split_at(at);
         text.push_str(before);
-        let inner = |open: usize| Some(&from[open..from.find('}')?]);
+        let inner = |open: usize| from.get(open..from.find('}')?);
         if let Some(name) = from.strip_prefix("{{").and(inner(2))
             && from[2 + name.len()..].starts_with("}}")
             && (is_known(name) || is_word(name))
