@@ -153,17 +153,16 @@ impl Suggesting<'_> {
 
     /// Adds `count` proposals by the models.
     fn model(&mut self, advisor: &Advisor, count: usize) -> Result<(), SurrogateError> {
-        let told = self.history.told();
         let proposed: Vec<Vec<f64>> =
             self.proposed.iter().map(|proposal| self.definition.space().encode(&proposal.point)).collect();
         let pending: Vec<&[f64]> = self.history.pending().chain(proposed.iter().map(Vec::as_slice)).collect();
-        let mut models = Models::learn(self.definition, advisor, &told, &pending, self.number())?;
+        let mut models = Models::learn(self.definition, advisor, self.history, &pending, self.number())?;
         for _ in 0..count {
             let number = self.number();
             if models.is_scalarized && number != models.number {
                 let pending: Vec<Vec<f64>> = self.awaited();
                 let pending: Vec<&[f64]> = pending.iter().map(Vec::as_slice).collect();
-                models = Models::learn(self.definition, advisor, &told, &pending, number)?;
+                models = Models::learn(self.definition, advisor, self.history, &pending, number)?;
             }
             let search = Search {
                 space: self.definition.space(),
@@ -253,10 +252,11 @@ impl Models {
     fn learn(
         definition: &Definition,
         advisor: &Advisor,
-        told: &[(usize, &Seen)],
+        history: &History,
         pending: &[&[f64]],
         number: usize,
     ) -> Result<Self, SurrogateError> {
+        let told = &history.told();
         let space = definition.space();
         let fit_seed = seed(definition, "fit", 0);
         let learn =
@@ -294,6 +294,12 @@ impl Models {
                 {
                     rows.push_gradient(observation, sign);
                 }
+            }
+            // What was ended early counts with what its curve promises, as sure as the forecast is.
+            if let (Standing::Stopped, Some(coordinates)) = (&seen.standing, &seen.coordinates)
+                && let Some(forecast) = history.forecast(&seen.curve)
+            {
+                rows.push(coordinates, forecast.mean, Some(forecast.sd));
             }
         }
         rows.push_failures(told);

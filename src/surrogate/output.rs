@@ -6,6 +6,7 @@
 //! | --- | --- | --- |
 //! | none | outputs that need none | |
 //! | Yeo-Johnson, λ in [0, 2] | skewed outputs; one to one on all numbers, differentiable | Yeo & Johnson, *Biometrika* 87, 2000 |
+//! | gap | outputs that grow by orders of magnitude away from the best one: −ln of the distance to it; differentiable | after OSS Vizier's log warper (arXiv 2408.11527) |
 //! | ranked | heavy tails: knots at quantiles go to normal scores, straight lines between them; what lies far outside is held at the outermost score | after HEBO (arXiv 2012.03826) and OSS Vizier (arXiv 2207.13676) |
 //!
 //! Values of any finite size: they are scaled before they are squared. Predictions come back by
@@ -31,6 +32,13 @@ pub enum Transform {
     YeoJohnson {
         /// λ: 1 is no transform, below it the upper tail is drawn in, above it the lower one.
         lambda: f64,
+    },
+    /// −ln(1 + (top − z)/scale) up to the top, a straight line of the same slope beyond it.
+    Gap {
+        /// The best value that was seen.
+        top: f64,
+        /// How far from the top the logarithm begins to draw in.
+        scale: f64,
     },
     /// Straight lines between knots, and beyond them with the slopes of the outermost ones, as far as a limit. The way
     /// back knows no limit: outliers are held in, predictions are not.
@@ -61,6 +69,10 @@ const HEAVY: f64 = 8.0;
 const FEWEST: usize = 10;
 /// Steps of the quadrature on each side.
 const STEPS: i32 = 80;
+/// Fewer values than this have no scale for their distances from the best one.
+const FEWEST_FOR_GAP: usize = 5;
+/// Scales of [`Transform::Gap`] that are tried, in units of the distance between the best value and the worst.
+const GAP_SCALES: [f64; 3] = [0.3, 0.03, 0.003];
 /// How much better (in nats) a normal distribution must fit the values for a transform to be tried.
 const WORTH_TRYING: f64 = 4.0;
 
@@ -88,7 +100,7 @@ impl Output {
 
     /// Transforms that are worth a fit beside [`Self::standard`]: by how normal they make the values.
     pub fn candidates(values: &[f64], sign: f64, differentiable_only: bool) -> Vec<Self> {
-        let mut candidates = Vec::new();
+        let mut candidates = Self::gaps(values, sign);
         let Some(robust) = Self::robust(values, sign) else { return candidates };
         let z: Vec<f64> = values.iter().map(|&v| robust.standardized(v)).collect();
         let (lambda, gain) = best_lambda(&z);
@@ -103,6 +115,23 @@ impl Output {
             candidates.push(robust.with(ranked, &z));
         }
         candidates
+    }
+
+    /// [`Transform::Gap`] with each scale; none for few or equal values.
+    fn gaps(values: &[f64], sign: f64) -> Vec<Self> {
+        if values.len() < FEWEST_FOR_GAP {
+            return Vec::new();
+        }
+        let standard = Self::standard(values, sign);
+        let z: Vec<f64> = values.iter().map(|&v| standard.standardized(v)).collect();
+        let top = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let bottom = z.iter().copied().fold(f64::INFINITY, f64::min);
+        let range = top - bottom;
+        if !(range > 1e-6 && range.is_finite()) {
+            return Vec::new();
+        }
+        let shaped = |share: &f64| standard.with(Transform::Gap { top, scale: share * range }, &z);
+        GAP_SCALES.iter().map(shaped).collect()
     }
 
     /// Median 0 and a normal distribution's quartiles; `None` for few values and where the quartiles are equal.
@@ -202,6 +231,7 @@ impl Transform {
         match self {
             Self::None => "none",
             Self::YeoJohnson { .. } => "yeo_johnson",
+            Self::Gap { .. } => "gap",
             Self::Ranked { .. } => "ranked",
         }
     }
@@ -211,7 +241,7 @@ impl Transform {
     fn freedom(&self) -> f64 {
         match self {
             Self::None => 0.0,
-            Self::YeoJohnson { .. } => 1.0,
+            Self::YeoJohnson { .. } | Self::Gap { .. } => 1.0,
             Self::Ranked { knots, .. } => knots.len() as f64,
         }
     }
@@ -221,6 +251,8 @@ impl Transform {
             Self::None => z,
             Self::YeoJohnson { lambda } if z >= 0.0 => power(z, *lambda),
             Self::YeoJohnson { lambda } => -power(-z, 2.0 - lambda),
+            Self::Gap { top, scale } if z <= *top => -((top - z) / scale).ln_1p(),
+            Self::Gap { top, scale } => (z - top) / scale,
             Self::Ranked { knots, limit } => along(knots.iter().copied(), z).0.clamp(-limit, *limit),
         }
     }
@@ -239,6 +271,8 @@ impl Transform {
             Self::None => y,
             Self::YeoJohnson { lambda } if y >= 0.0 => root(y, *lambda),
             Self::YeoJohnson { lambda } => -root(-y, 2.0 - lambda),
+            Self::Gap { top, scale } if y <= 0.0 => top - scale * (-y).exp_m1(),
+            Self::Gap { top, scale } => top + scale * y,
             Self::Ranked { knots, .. } => along(knots.iter().map(|(z, y)| (*y, *z)), y).0,
         }
     }
@@ -250,6 +284,7 @@ impl Transform {
                 let exponent = if z >= 0.0 { lambda - 1.0 } else { 1.0 - lambda };
                 (exponent * z.abs().ln_1p()).exp()
             }
+            Self::Gap { top, scale } => 1.0 / (scale + (top - z).max(0.0)),
             Self::Ranked { knots, limit } => {
                 let (y, slope) = along(knots.iter().copied(), z);
                 // Beyond the limit as the tail of Cauchy's distribution, so that an outlier has a finite price.
@@ -421,9 +456,10 @@ mod tests {
     #[test]
     fn well_behaved_values_are_left_alone_and_outliers_are_not() {
         let normal: Vec<f64> = (0..50).map(|i| normal_quantile((f64::from(i) + 0.5) / 50.0)).collect();
-        assert!(Output::candidates(&normal, 1.0, false).is_empty());
+        let others = |output: &Output| !matches!(output.transform(), Transform::Gap { .. });
+        assert!(!Output::candidates(&normal, 1.0, false).iter().any(others));
         let skewed: Vec<f64> = normal.iter().map(|z| (1.5 * z).exp()).collect();
-        assert!(!Output::candidates(&skewed, -1.0, true).is_empty());
+        assert!(Output::candidates(&skewed, -1.0, true).iter().any(others));
         let mut broken = normal.clone();
         broken[7] = -1e6;
         let ranked = Output::candidates(&broken, 1.0, false).pop().unwrap();
