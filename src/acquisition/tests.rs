@@ -164,14 +164,6 @@ fn sampled_forms_equal_botorch_within_their_error() {
             assert!((value - expected).abs() < 0.05 * expected + 2e-3, "{name} {x:?}: {value} {expected}");
         }
     }
-    let name = "joint_entropy_search";
-    let given = &functions[name];
-    let maxima = Maxima {
-        places: numbers(&given["optimal_inputs"]).chunks_exact(2).map(<[f64]>::to_vec).collect(),
-        values: numbers(&given["optimal_outputs"]),
-    };
-    let objective = recorded(&fixture, 0);
-    agrees(name, &JointEntropySearch::new(&objective, &maxima).unwrap(), given, &points, 2e-3, false);
 }
 
 /// A space of one or two coordinates with a process on a few noisy observations in it.

@@ -141,7 +141,7 @@ fn crashes_and_hangs_are_told_and_every_trial_is_accounted_for() {
 fn a_killed_run_goes_on_where_it_was() {
     let directory = place();
     let here = directory.path();
-    let slow = ["sh", "-c", "sleep 0.2; echo '{\"loss\": 1}'", "{x}"];
+    let slow = ["sh", "-c", "sleep 0.5; echo '{\"loss\": 1}'", "{x}"];
     let mut first = run(here, &["-n", "12", "-j", "2", "--lease", "3"], &slow);
     let mut first = first.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(1500));
