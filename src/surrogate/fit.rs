@@ -18,6 +18,7 @@ const ITERATIONS: u64 = 60;
 /// Bounds of the logarithms.
 const LOG_LENGTHSCALE: (f64, f64) = (-5.3, 5.3);
 const LOG_VARIANCE: (f64, f64) = (-6.9, 6.9);
+const LOG_TREND: (f64, f64) = (-14.0, 7.0);
 const LOG_NOISE: (f64, f64) = (-20.7, 0.7);
 const MEAN: (f64, f64) = (-5.0, 5.0);
 
@@ -84,6 +85,7 @@ fn centre(kernel: &dyn Kernel) -> Hyperparameters {
     let of = |role: Role| match role {
         Role::Lengthscale { .. } => (location - scale * scale).exp().max(0.2),
         Role::Variance => 1.0,
+        Role::Trend => 0.018,
     };
     Hyperparameters {
         kernel: kernel.roles().into_iter().map(of).collect(),
@@ -99,6 +101,7 @@ fn box_of(kernel: &dyn Kernel, has_derivatives: bool) -> (Vec<f64>, Vec<f64>) {
         .map(|role| match role {
             Role::Lengthscale { .. } => LOG_LENGTHSCALE,
             Role::Variance => LOG_VARIANCE,
+            Role::Trend => LOG_TREND,
         })
         .collect();
     bounds.push(LOG_NOISE);
@@ -120,6 +123,7 @@ fn starts(centre: &Hyperparameters, kernel: &dyn Kernel, has_derivatives: bool, 
             start[i] = match role {
                 Role::Lengthscale { .. } => -2.3 + 3.7 * uniform[i],
                 Role::Variance => -1.0 + 2.0 * uniform[i],
+                Role::Trend => -8.0 + 8.0 * uniform[i],
             };
         }
         start[roles.len()] = -16.0 + 15.0 * uniform[roles.len()];

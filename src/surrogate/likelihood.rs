@@ -7,6 +7,7 @@
 //! - lengthscales: log-normal with location √2 + ½ ln d and scale √3, which suits any dimension (Hvarfner, Hellsten &
 //!   Nardi, arXiv 2402.02229);
 //! - variances of the function: log-normal around 1, for outputs are standardized;
+//! - the variance of a trend: log-normal around e⁻⁴ and wide, for most functions have little of one and some nothing else;
 //! - noise variances: log-normal around 10⁻⁴ and wide, so that a noise-free function is recognized as such;
 //! - mean: normal around 0.
 
@@ -30,6 +31,7 @@ pub struct Hyperparameters {
 
 /// Location and scale of the priors of the logarithms.
 const VARIANCE_PRIOR: (f64, f64) = (0.0, 1.5);
+const TREND_PRIOR: (f64, f64) = (-4.0, 3.0);
 const NOISE_PRIOR: (f64, f64) = (-9.2, 4.0);
 const MEAN_PRIOR: (f64, f64) = (0.0, 1.0);
 
@@ -146,6 +148,7 @@ pub fn log_posterior(
         value += match role {
             Role::Lengthscale { .. } => log_normal(free[i], lengthscales, &mut gradient[i]),
             Role::Variance => normal(free[i], VARIANCE_PRIOR, &mut gradient[i]),
+            Role::Trend => normal(free[i], TREND_PRIOR, &mut gradient[i]),
         };
     }
     for i in at.kernel.len()..last {

@@ -71,7 +71,8 @@ impl Path<'_> {
     }
 
     fn prior(&self, x: &[f64]) -> f64 {
-        self.waves.iter().map(|wave| wave.amplitude * libm::cos(wave.phase_at(x))).sum()
+        let of = |wave: &Wave| wave.amplitude * wave.product_at(x) * libm::cos(wave.phase_at(x));
+        self.waves.iter().map(of).sum()
     }
 
     /// g(x); adds its gradient.
@@ -79,10 +80,12 @@ impl Path<'_> {
         let mut sum = 0.0;
         for wave in &self.waves {
             let (sin, cos) = libm::sincos(wave.phase_at(x));
-            sum += wave.amplitude * cos;
+            let amplitude = wave.amplitude * wave.product_at(x);
+            sum += amplitude * cos;
+            wave.add_product_gradient(x, wave.amplitude * cos, gradient);
             for (a, slope) in gradient.iter_mut().enumerate() {
                 if !x[a].is_nan() {
-                    *slope -= wave.amplitude * sin * wave.along[a];
+                    *slope -= amplitude * sin * wave.along[a];
                 }
             }
         }

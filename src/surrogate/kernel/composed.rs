@@ -91,8 +91,33 @@ impl Kernel for Sum {
         }
     }
 
+    fn matrix(&self, points: &Points, matrix: &mut Square) {
+        let Some((first, others)) = self.0.split_first() else { return };
+        first.matrix(points, matrix);
+        let mut part = Square::zeros(points.len());
+        for term in others {
+            term.matrix(points, &mut part);
+            for j in 0..points.len() {
+                let below = part.column(j)[j..].iter();
+                matrix.column_mut(j)[j..].iter_mut().zip(below).for_each(|(sum, value)| *sum += value);
+            }
+        }
+    }
+
     fn add_gradient(&self, x: &[f64], points: &Points, coefficients: &[f64], gradient: &mut [f64]) {
         self.0.iter().for_each(|term| term.add_gradient(x, points, coefficients, gradient));
+    }
+
+    fn add_two_gradients(
+        &self,
+        x: &[f64],
+        points: &Points,
+        coefficients: [&[f64]; 2],
+        [first, second]: [&mut [f64]; 2],
+    ) {
+        for term in &self.0 {
+            term.add_two_gradients(x, points, coefficients, [&mut *first, &mut *second]);
+        }
     }
 
     fn add_variance_gradient(&self, x: &[f64], factor: f64, gradient: &mut [f64]) {

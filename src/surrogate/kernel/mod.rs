@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`Stationary`] | a function of the scaled distance r² = Σᵢ δᵢ(u, v) / ℓᵢ², a lengthscale a coordinate |
 //! | [`Matern52`], [`Matern32`], [`SquaredExponential`] | its shapes |
+//! | [`Quadratic`] | the quadratic functions of the numbers |
 //! | [`Sum`], [`Product`] | of kernels on some of the coordinates each |
 //!
 //! Coordinates may be numbers, ordered labels, labels without an order, and switched off: see [`Distance`]. A further
@@ -15,6 +16,7 @@
 
 mod composed;
 mod jet;
+mod quadratic;
 mod shape;
 mod stationary;
 mod waves;
@@ -23,6 +25,7 @@ use std::fmt::Debug;
 
 pub use composed::{Product, Sum};
 pub use jet::Jet;
+pub use quadratic::Quadratic;
 pub use shape::Shape;
 pub use stationary::{Matern32, Matern52, SquaredExponential, Stationary};
 pub use waves::Wave;
@@ -41,6 +44,8 @@ pub enum Role {
     },
     /// The variance s² of the function, or of the part of it that the kernel is for.
     Variance,
+    /// The variance of a trend over the whole box.
+    Trend,
 }
 
 /// A positive definite function of two points. All slices of coordinates have length d.

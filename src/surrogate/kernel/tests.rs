@@ -16,6 +16,11 @@ fn family() -> Vec<Box<dyn Kernel>> {
         Box::new(Matern52::new(&d, &[0.5, 1.0, 0.8, 0.6], 1.3)),
         Box::new(Matern32::new(&d, &[0.5, 1.0, 0.8, 0.6], 1.3)),
         Box::new(SquaredExponential::new(&d, &[0.5, 1.0, 0.8, 0.6], 1.3)),
+        Box::new(Quadratic::new(&d, 0.7)),
+        Box::new(Sum::of(vec![
+            Box::new(Matern52::new(&d, &[0.5, 1.0, 0.8, 0.6], 1.3)),
+            Box::new(Product::of(vec![Box::new(Quadratic::new(&d, 0.4)), Box::new(labels())])),
+        ])),
         Box::new(Sum::of(vec![
             Box::new(numbers().scaled(0.8)),
             Box::new(labels().scaled(0.3)),
@@ -204,7 +209,10 @@ fn waves_have_the_kernel() {
             // The expectation over the weights, and over the phase by the mean of a quarter turn.
             let covariance: f64 = waves
                 .iter()
-                .map(|wave| wave.amplitude * wave.amplitude * (wave.phase_at(u) - wave.phase_at(v)).cos())
+                .map(|wave| {
+                    let products = wave.product_at(u) * wave.product_at(v);
+                    wave.amplitude.powi(2) * products * (wave.phase_at(u) - wave.phase_at(v)).cos()
+                })
                 .sum();
             assert!((covariance - kernel.value(u, v)).abs() < 0.03, "{kernel:?} {covariance}");
         }

@@ -22,6 +22,9 @@ pub struct Wave {
     /// φ.
     pub phase: f64,
     labels: Vec<LabelShift>,
+    /// Linear functions that the wave is multiplied by: d coefficients of the numbers turned to [−1, 1] (0 where
+    /// switched off), and a constant.
+    forms: Vec<Vec<f64>>,
 }
 
 /// How the label of one coordinate shifts a wave's phase.
@@ -48,6 +51,36 @@ impl Wave {
         phase
     }
 
+    /// A product of linear functions that does not swing: √2 cos φ is 1.
+    pub(super) fn of_forms(dimension: usize, amplitude: f64, forms: [Vec<f64>; 2]) -> Self {
+        Self {
+            amplitude,
+            along: vec![0.0; dimension],
+            beside: vec![0.0; dimension],
+            phase: std::f64::consts::FRAC_PI_4,
+            labels: Vec::new(),
+            forms: forms.into(),
+        }
+    }
+
+    /// The product of its linear functions at `x`.
+    pub fn product_at(&self, x: &[f64]) -> f64 {
+        self.forms.iter().map(|form| linear(form, x)).product()
+    }
+
+    /// Adds `factor` times the gradient of [`Self::product_at`] where coordinates are switched on.
+    pub fn add_product_gradient(&self, x: &[f64], factor: f64, gradient: &mut [f64]) {
+        for (k, form) in self.forms.iter().enumerate() {
+            let others = self.forms.iter().enumerate().filter(|(other, _)| *other != k);
+            let others: f64 = others.map(|(_, form)| linear(form, x)).product();
+            for (a, slope) in gradient.iter_mut().enumerate() {
+                if !x[a].is_nan() {
+                    *slope += factor * others * 2.0 * form[a];
+                }
+            }
+        }
+    }
+
     /// The waves of a product of two kernels with `first` and `second`, paired.
     pub(super) fn products(first: &[Self], second: &[Self]) -> Vec<Self> {
         #[allow(clippy::cast_precision_loss)]
@@ -64,8 +97,15 @@ impl Wave {
             beside: add(&self.beside, &other.beside),
             phase: self.phase + other.phase,
             labels: self.labels.iter().chain(&other.labels).copied().collect(),
+            forms: self.forms.iter().chain(&other.forms).cloned().collect(),
         }
     }
+}
+
+/// A linear function of the numbers turned to [−1, 1].
+fn linear(form: &[f64], x: &[f64]) -> f64 {
+    let of_numbers = form.iter().zip(x).filter(|(weight, u)| **weight != 0.0 && !u.is_nan());
+    form.last().copied().unwrap_or(0.0) + of_numbers.map(|(weight, u)| weight * (2.0 * u - 1.0)).sum::<f64>()
 }
 
 impl LabelShift {
@@ -99,6 +139,7 @@ pub(super) fn draw(
                 beside: vec![0.0; dimension],
                 phase: 2.0 * std::f64::consts::PI * rng.random::<f64>(),
                 labels: Vec::new(),
+                forms: Vec::new(),
             };
             for &(coordinate, distance, lengthscale) in axes {
                 let scale = spread / lengthscale;
