@@ -10,7 +10,10 @@ use super::memo::{self, FitMemo};
 use super::recommend::Predicted;
 use crate::space::Space;
 use crate::study::{Definition, Goal, Observation};
-use crate::surrogate::{self, Distance, Fitted, GaussianProcess, Matern52, Output, Shaping, SurrogateError};
+use crate::surrogate::{
+    self, Distance, Fitted, GaussianProcess, Kernel, MainEffects, Matern52, Output, Quadratic, Shaping, Sum,
+    SurrogateError,
+};
 
 /// A process over one metric with what turns its output back into the metric's units.
 pub(super) struct Belief {
@@ -132,6 +135,18 @@ pub(super) fn fitted_length(told: usize) -> usize {
     length
 }
 
+/// The form of the kernel. A metric is a sum of what its parameters do by themselves, of a quadratic trend, and of what
+/// they do together (`docs/decisions/kernel.md` has the measurements); labels are modelled with the last one alone.
+fn kernel(distances: &[Distance], shaping: Shaping) -> Box<dyn Kernel> {
+    let ones = vec![1.0; distances.len()];
+    let together = Box::new(Matern52::new(distances, &ones, 1.0));
+    if shaping == Shaping::Nothing {
+        return together;
+    }
+    let effects = Box::new(MainEffects::new(distances, &ones, 1.0));
+    Box::new(Sum::of(vec![together, Box::new(Quadratic::new(distances, 1.0)), effects]))
+}
+
 impl Belief {
     /// What `rows` say of a metric turned by `sign`, with the points in `pending` taken in at their posterior mean.
     pub(super) fn learn(
@@ -150,16 +165,17 @@ impl Belief {
         let telling = first.telling(MOST_FITTED, sign);
         let first = first.some(&telling, d);
         let fitted_to = telling.len();
-        let kernel = Matern52::new(&distances, &vec![1.0; d], 1.0);
+        let kernel = kernel(&distances, seen.shaping);
+        let kernel = kernel.as_ref();
         let shaping = if first.shaping == Shaping::Transformed { 1.0 } else { 0.0 };
         #[allow(clippy::cast_precision_loss)]
         let derivatives: Vec<f64> =
             first.derivatives.iter().flat_map(|&(row, a, value)| [row as f64, a as f64, value]).collect();
         let parts = [&first.inputs, &first.values, &first.errors, &derivatives, &vec![sign, shaping]];
         let key = memo::key(seed, &parts.map(Vec::as_slice));
-        let fitted = memo.get_or(key, || first.fit(&kernel, sign, seed))?;
+        let fitted = memo.get_or(key, || first.fit(kernel, sign, seed))?;
         let rows = seen.telling(MOST_MODELLED, sign);
-        let process = fitted.process(&kernel, &seen.some(&rows, d))?;
+        let process = fitted.process(kernel, &seen.some(&rows, d))?;
         let mut belief = Self { process, scale: fitted.output.clone(), fitted, fitted_to, rows };
         for place in pending {
             belief.await_at(place);

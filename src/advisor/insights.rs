@@ -140,7 +140,7 @@ fn model(space: &Space, metric: &str, belief: &Belief, observed: &[(usize, f64)]
     let roles = process.kernel().roles();
     let lengthscales = roles.iter().zip(&hyperparameters).filter_map(|(role, value)| match role {
         Role::Lengthscale { coordinate } => Some((names(*coordinate), *value)),
-        Role::Variance | Role::Trend => None,
+        Role::Variance | Role::Trend | Role::MainEffect { .. } => None,
     });
     let unit = belief.scale.spread();
     let centre = vec![0.5; space.dimension()];

@@ -174,11 +174,9 @@ impl Service {
             return None;
         }
         let (count, done) = self.inner.ahead.computing(study, record.revision)?;
-        let advisor = Arc::clone(&self.inner.advisor);
-        let definition = Arc::clone(&record.definition);
-        let history = Arc::clone(&snapshot.history);
-        let proposals =
-            self.inner.numerics.run_if_idle(move || advisor.suggest(&definition, &history, count)).await?;
+        let composite = self.composite(&record.definition).await.ok()?;
+        let compute = self.suggesting(&snapshot, composite, count);
+        let proposals = self.inner.numerics.run_if_idle(compute).await?;
         self.inner.ahead.keep(study, record.revision, proposals);
         drop(done);
         Some(())

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use super::snapshot::Snapshot;
 use super::{AskError, CompositeError, OwnedKeyed, Service, ServiceError, lock, numerics};
 use crate::advisor::Proposal;
+use crate::attack::composite::Composite;
 use crate::store::{AskPlan, Assignment, HandOut, NewTrial, Result as StoreResult, StoreError};
 use crate::study::{AskRequest, Plan, StudyId, StudyState, Trial, TrialState, plan_ask};
 
@@ -120,22 +121,32 @@ impl Service {
         if let Some(proposals) = self.known_ahead(snapshot, count).await {
             return Ok(proposals);
         }
-        let advisor = Arc::clone(&self.inner.advisor);
-        let definition = Arc::clone(&snapshot.record.definition);
-        let history = Arc::clone(&snapshot.history);
-        let composite = self.composite(&definition).await.map_err(|error| match error {
+        let composite = self.composite(&snapshot.record.definition).await.map_err(|error| match error {
             CompositeError::Service(ServiceError::Store(error)) => AskError::Store(error),
             // They fitted when the study was created, and stay while it is there.
             _ => AskError::Overloaded { retry_after_seconds: numerics::RETRY_AFTER_SECONDS },
         })?;
         self.inner
             .numerics
-            .run(move || match composite {
-                Some(composite) => advisor.suggest_through(&composite, &definition, &history, count).0,
-                None => advisor.suggest(&definition, &history, count),
-            })
+            .run(self.suggesting(snapshot, composite, count))
             .await
             .map_err(|_| AskError::Overloaded { retry_after_seconds: numerics::RETRY_AFTER_SECONDS })
+    }
+
+    /// What computes the next `count` points at a snapshot, whether they were asked for or are computed ahead.
+    pub(super) fn suggesting(
+        &self,
+        snapshot: &Snapshot,
+        composite: Option<Arc<Composite>>,
+        count: usize,
+    ) -> impl FnOnce() -> Vec<Proposal> + Send + 'static {
+        let advisor = Arc::clone(&self.inner.advisor);
+        let definition = Arc::clone(&snapshot.record.definition);
+        let history = Arc::clone(&snapshot.history);
+        move || match composite {
+            Some(composite) => advisor.suggest_through(&composite, &definition, &history, count).0,
+            None => advisor.suggest(&definition, &history, count),
+        }
     }
 
     /// Turns plans and proposals into what the store is to do.

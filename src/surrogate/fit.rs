@@ -1,8 +1,8 @@
 //! The fit of the hyperparameters: maximum a posteriori by multi-start quasi-Newton with analytic gradients.
 //!
 //! Free are the logarithms of the kernel's hyperparameters and of the noise variances, and the constant mean; the
-//! priors are in [`log_posterior`]. Starts: the priors' centre and scrambled Sobol points, or hyperparameters that are
-//! known from before.
+//! priors are in [`log_posterior`]. Starts: the priors' centre, and a scrambled Sobol point or, where
+//! the kernel has trends, the place where these explain nearly everything; or hyperparameters known from before.
 
 use super::gaussian_process::{Noise, SurrogateError};
 use super::kernel::{Kernel, Role};
@@ -13,13 +13,15 @@ use crate::space::sobol::Sobol;
 
 /// Starting places of the fit beside the prior's centre.
 const STARTS: usize = 1;
-/// Most iterations from one start.
+/// Most iterations from one start, and the gain relative to the value's size below which they end: what a tighter
+/// one gains is below what two transforms of the output differ by.
 const ITERATIONS: u64 = 60;
+const TOLERANCE: f64 = 1e-3;
 /// Bounds of the logarithms.
 const LOG_LENGTHSCALE: (f64, f64) = (-5.3, 5.3);
 const LOG_VARIANCE: (f64, f64) = (-6.9, 6.9);
 const LOG_TREND: (f64, f64) = (-14.0, 7.0);
-const LOG_NOISE: (f64, f64) = (-20.7, 0.7);
+const LOG_NOISE: (f64, f64) = (-28.0, 0.7);
 const MEAN: (f64, f64) = (-5.0, 5.0);
 
 /// The hyperparameters with the greatest posterior density that the search finds, for a kernel of the form of
@@ -70,7 +72,7 @@ fn climb(
             Err(_) => f64::INFINITY,
         }
     };
-    let bounds = Bounds { lower: &lower, upper: &upper, iterations: ITERATIONS, tolerance: 1e-6 };
+    let bounds = Bounds { lower: &lower, upper: &upper, iterations: ITERATIONS, tolerance: TOLERANCE };
     let best = starts
         .iter()
         .map(|start| minimize(&objective, start, &bounds))
@@ -84,6 +86,7 @@ fn centre(kernel: &dyn Kernel) -> Hyperparameters {
     let (location, scale) = lengthscale_prior(kernel.distances().len());
     let of = |role: Role| match role {
         Role::Lengthscale { .. } => (location - scale * scale).exp().max(0.2),
+        Role::MainEffect { .. } => 0.3,
         Role::Variance => 1.0,
         Role::Trend => 0.018,
     };
@@ -100,6 +103,7 @@ fn box_of(kernel: &dyn Kernel, has_derivatives: bool) -> (Vec<f64>, Vec<f64>) {
         .into_iter()
         .map(|role| match role {
             Role::Lengthscale { .. } => LOG_LENGTHSCALE,
+            Role::MainEffect { .. } => LOG_LENGTHSCALE,
             Role::Variance => LOG_VARIANCE,
             Role::Trend => LOG_TREND,
         })
@@ -114,8 +118,12 @@ fn box_of(kernel: &dyn Kernel, has_derivatives: bool) -> (Vec<f64>, Vec<f64>) {
 
 fn starts(centre: &Hyperparameters, kernel: &dyn Kernel, has_derivatives: bool, seed: u64) -> Vec<Vec<f64>> {
     let roles = kernel.roles();
-    let sobol = Sobol::new(roles.len() + 1, seed);
     let mut starts = vec![centre.to_free(has_derivatives)];
+    if roles.contains(&Role::Trend) {
+        starts.push(of_trends(&roles, centre).to_free(has_derivatives));
+        return starts;
+    }
+    let sobol = Sobol::new(roles.len() + 1, seed);
     for index in 0..STARTS {
         let uniform = sobol.point(index as u64);
         let mut start = centre.to_free(has_derivatives);
@@ -123,13 +131,28 @@ fn starts(centre: &Hyperparameters, kernel: &dyn Kernel, has_derivatives: bool, 
             start[i] = match role {
                 Role::Lengthscale { .. } => -2.3 + 3.7 * uniform[i],
                 Role::Variance => -1.0 + 2.0 * uniform[i],
-                Role::Trend => -8.0 + 8.0 * uniform[i],
+                // Kernels with these start elsewhere.
+                Role::Trend | Role::MainEffect { .. } => start[i],
             };
         }
         start[roles.len()] = -16.0 + 15.0 * uniform[roles.len()];
         starts.push(start);
     }
     starts
+}
+
+/// Where the trends explain nearly everything: an optimum of its own, for functions that are of their kind.
+fn of_trends(roles: &[Role], centre: &Hyperparameters) -> Hyperparameters {
+    let mut start = centre.clone();
+    for (value, role) in start.kernel.iter_mut().zip(roles) {
+        match role {
+            Role::Trend => *value = 2.7,
+            Role::Variance => *value = 0.018,
+            Role::Lengthscale { .. } | Role::MainEffect { .. } => {}
+        }
+    }
+    start.noise = Noise { value: 1e-7, ..start.noise };
+    start
 }
 
 #[cfg(test)]

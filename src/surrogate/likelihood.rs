@@ -4,7 +4,7 @@
 //! about n³ + n² d.
 //!
 //! Priors:
-//! - lengthscales: log-normal with location √2 + ½ ln d and scale √3, which suits any dimension (Hvarfner, Hellsten &
+//! - lengthscales (of main effects with d = 1): log-normal with location √2 + ½ ln d and scale √3, which suits any dimension (Hvarfner, Hellsten &
 //!   Nardi, arXiv 2402.02229);
 //! - variances of the function: log-normal around 1, for outputs are standardized;
 //! - the variance of a trend: log-normal around e⁻⁴ and wide, for most functions have little of one and some nothing else;
@@ -147,6 +147,7 @@ pub fn log_posterior(
     for (i, role) in kernel.roles().iter().enumerate() {
         value += match role {
             Role::Lengthscale { .. } => log_normal(free[i], lengthscales, &mut gradient[i]),
+            Role::MainEffect { .. } => log_normal(free[i], lengthscale_prior(1), &mut gradient[i]),
             Role::Variance => normal(free[i], VARIANCE_PRIOR, &mut gradient[i]),
             Role::Trend => normal(free[i], TREND_PRIOR, &mut gradient[i]),
         };

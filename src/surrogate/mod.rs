@@ -40,7 +40,9 @@ pub use fit::{fit, fit_from};
 pub use gaussian_process::{GaussianProcess, Noise, Prediction, SurrogateError};
 pub use imagined::Imagined;
 pub use joint::{Joint, Root};
-pub use kernel::{Kernel, Matern32, Matern52, Product, Quadratic, Role, SquaredExponential, Sum};
+pub use kernel::{
+    Kernel, MainEffects, Matern32, Matern52, Product, Quadratic, Role, SquaredExponential, Sum,
+};
 pub use likelihood::{Hyperparameters, log_marginal_likelihood, log_posterior};
 pub use model::{Fitted, Seen, Shaping};
 pub use observations::{Functional, Observations};

@@ -72,7 +72,7 @@ const STEPS: i32 = 80;
 /// Fewer values than this have no scale for their distances from the best one.
 const FEWEST_FOR_GAP: usize = 5;
 /// Scales of [`Transform::Gap`] that are tried, in units of the distance between the best value and the worst.
-const GAP_SCALES: [f64; 2] = [0.3, 0.03];
+const GAP_SCALES: [f64; 3] = [0.3, 0.03, 0.003];
 /// How much better (in nats) a normal distribution must fit the values for a transform to be tried.
 const WORTH_TRYING: f64 = 4.0;
 

@@ -9,6 +9,7 @@ mod postgres;
 mod asks;
 mod events;
 mod given;
+mod histories;
 mod keys;
 mod leases;
 mod studies;

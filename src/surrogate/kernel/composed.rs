@@ -240,8 +240,7 @@ impl Kernel for Product {
         let mut seeds = ChaCha8Rng::seed_from_u64(seed);
         let mut product: Option<Vec<Wave>> = None;
         for factor in &self.0 {
-            let so_far = product.as_ref().map_or(count, Vec::len);
-            let mut waves = factor.waves(so_far, seeds.random());
+            let mut waves = factor.waves(count, seeds.random());
             // Waves of sums come in the order of the terms: pairs of two sums must not.
             waves.shuffle(&mut seeds);
             product = Some(match product {

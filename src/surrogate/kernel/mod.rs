@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`Stationary`] | a function of the scaled distance r² = Σᵢ δᵢ(u, v) / ℓᵢ², a lengthscale a coordinate |
 //! | [`Matern52`], [`Matern32`], [`SquaredExponential`] | its shapes |
+//! | [`MainEffects`] | sums of functions of one coordinate each |
 //! | [`Quadratic`] | the quadratic functions of the numbers |
 //! | [`Sum`], [`Product`] | of kernels on some of the coordinates each |
 //!
@@ -14,17 +15,21 @@
 //! Hyperparameters are positive and all derivatives in them are taken in their logarithms. Work on many pairs is done
 //! in columns, with the pair's derivatives contracted where they arise, so that no array of derivatives is ever stored.
 
+mod axis;
 mod composed;
 mod jet;
+mod main_effects;
 mod quadratic;
 mod shape;
 mod stationary;
 mod waves;
+mod wendland;
 
 use std::fmt::Debug;
 
 pub use composed::{Product, Sum};
 pub use jet::Jet;
+pub use main_effects::MainEffects;
 pub use quadratic::Quadratic;
 pub use shape::Shape;
 pub use stationary::{Matern32, Matern52, SquaredExponential, Stationary};
@@ -44,6 +49,11 @@ pub enum Role {
     },
     /// The variance s² of the function, or of the part of it that the kernel is for.
     Variance,
+    /// The lengthscale of what a coordinate does by itself.
+    MainEffect {
+        /// The coordinate.
+        coordinate: usize,
+    },
     /// The variance of a trend over the whole box.
     Trend,
 }

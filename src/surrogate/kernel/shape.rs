@@ -10,19 +10,21 @@ use std::fmt::Debug;
 
 use pulp::Simd;
 
+use super::axis::Axis;
+use super::waves::{self, Wave};
 use crate::surrogate::lanes::exp;
 
 /// Correlation with its derivatives in s; all singularities at s = 0 are removed (a derivative of a function that
 /// many times counts 0 there, and is multiplied with a distance that is 0).
 pub trait Shape: Copy + Debug + Default + Send + Sync + 'static {
-    /// ν of the spectral density's Student's t distribution; infinite for a normal one.
-    const SMOOTHNESS: f64;
-
     /// k(s) and −2 k′(s).
     fn value_and_slope<S: Simd>(s: f64) -> (f64, f64);
 
     /// 4 k″(s) and −8 k‴(s).
     fn higher_slopes<S: Simd>(s: f64) -> (f64, f64);
+
+    /// `count` random waves of a kernel with this variance over some axes of points of `dimension` coordinates.
+    fn waves(axes: &[Axis], dimension: usize, variance: f64, count: usize, seed: u64) -> Vec<Wave>;
 }
 
 /// Matérn-5/2.
@@ -45,8 +47,6 @@ fn inverse(z: f64) -> f64 {
 }
 
 impl Shape for FiveHalves {
-    const SMOOTHNESS: f64 = 2.5;
-
     #[inline(always)]
     fn value_and_slope<S: Simd>(s: f64) -> (f64, f64) {
         let z = SQRT_5 * s.sqrt();
@@ -60,11 +60,13 @@ impl Shape for FiveHalves {
         let decay = exp::<S>(-z);
         (25.0 / 3.0 * decay, 125.0 / 3.0 * decay * inverse(z))
     }
+
+    fn waves(axes: &[Axis], dimension: usize, variance: f64, count: usize, seed: u64) -> Vec<Wave> {
+        waves::draw(axes, dimension, 2.5, variance, count, seed)
+    }
 }
 
 impl Shape for ThreeHalves {
-    const SMOOTHNESS: f64 = 1.5;
-
     #[inline(always)]
     fn value_and_slope<S: Simd>(s: f64) -> (f64, f64) {
         let z = SQRT_3 * s.sqrt();
@@ -79,11 +81,13 @@ impl Shape for ThreeHalves {
         let inverse = inverse(z);
         (9.0 * decay * inverse, 27.0 * decay * (1.0 + z) * inverse * inverse * inverse)
     }
+
+    fn waves(axes: &[Axis], dimension: usize, variance: f64, count: usize, seed: u64) -> Vec<Wave> {
+        waves::draw(axes, dimension, 1.5, variance, count, seed)
+    }
 }
 
 impl Shape for Gauss {
-    const SMOOTHNESS: f64 = f64::INFINITY;
-
     #[inline(always)]
     fn value_and_slope<S: Simd>(s: f64) -> (f64, f64) {
         let value = exp::<S>(-0.5 * s);
@@ -94,5 +98,9 @@ impl Shape for Gauss {
     fn higher_slopes<S: Simd>(s: f64) -> (f64, f64) {
         let value = exp::<S>(-0.5 * s);
         (value, value)
+    }
+
+    fn waves(axes: &[Axis], dimension: usize, variance: f64, count: usize, seed: u64) -> Vec<Wave> {
+        waves::draw(axes, dimension, f64::INFINITY, variance, count, seed)
     }
 }

@@ -5,8 +5,9 @@
 
 use pulp::{Scalar, Simd, WithSimd};
 
+use super::axis::{Axis, Term, squared_distances, terms_of};
 use super::shape::{FiveHalves, Gauss, ThreeHalves};
-use super::{Jet, Kernel, Role, Shape, Wave, waves};
+use super::{Jet, Kernel, Role, Shape, Wave};
 use crate::surrogate::lanes::{Block, LANES, fused, total};
 use crate::surrogate::points::{Distance, Points};
 use crate::surrogate::square::Square;
@@ -17,16 +18,6 @@ pub type Matern52 = Stationary<FiveHalves>;
 pub type Matern32 = Stationary<ThreeHalves>;
 /// The squared exponential: very smooth.
 pub type SquaredExponential = Stationary<Gauss>;
-
-/// One coordinate that a kernel looks at.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Axis {
-    coordinate: usize,
-    distance: Distance,
-    lengthscale: f64,
-    /// 1/ℓ².
-    weight: f64,
-}
 
 /// A kernel of the scaled distance, of one shape.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,12 +41,8 @@ impl<K: Shape> Stationary<K> {
     /// A kernel on some of the coordinates whose variance is 1, to be a factor of a product. `distances`: of all
     /// coordinates; `lengthscales`: of the chosen ones.
     pub fn correlation(distances: &[Distance], coordinates: &[usize], lengthscales: &[f64]) -> Self {
-        let axes = coordinates.iter().zip(lengthscales).map(|(&coordinate, &lengthscale)| Axis {
-            coordinate,
-            distance: distances[coordinate],
-            lengthscale,
-            weight: 1.0 / (lengthscale * lengthscale),
-        });
+        let axes = coordinates.iter().zip(lengthscales);
+        let axes = axes.map(|(&coordinate, &length)| Axis::new(coordinate, distances[coordinate], length));
         Self {
             distances: distances.to_vec(),
             axes: axes.collect(),
@@ -73,70 +60,13 @@ impl<K: Shape> Stationary<K> {
 
     /// r².
     pub fn squared_distance(&self, u: &[f64], v: &[f64]) -> f64 {
-        let along = |axis: &Axis| axis.weight * axis.distance.squared(u[axis.coordinate], v[axis.coordinate]);
-        self.axes.iter().map(along).sum()
+        self.axes.iter().map(|axis| axis.squared(u, v)).sum()
     }
 
-    /// What the loops need to go from `x` to all points. Axes with a switched off point have two terms.
-    fn terms<'a>(&self, x: &[f64], points: &'a Points, terms: &mut Vec<Term<'a>>) -> f64 {
-        terms.clear();
-        let mut apart = 0.0;
-        for (index, axis) in self.axes.iter().enumerate() {
-            let (along, beside) = axis.distance.place(x[axis.coordinate]);
-            let (places, places_beside) = points.places(axis.coordinate);
-            let is_label = axis.distance == Distance::Overlap;
-            terms.push(Term { axis: index, places, from: along, weight: axis.weight, is_label });
-            if !places_beside.is_empty() {
-                let (places, from) = (places_beside, beside);
-                terms.push(Term { axis: index, places, from, weight: axis.weight, is_label });
-            } else if beside != 0.0 {
-                apart += axis.weight * beside * beside;
-            }
-        }
-        apart
+    /// What it looks at.
+    pub(super) fn axes(&self) -> &[Axis] {
+        &self.axes
     }
-}
-
-/// One summand of r² between one point and all others.
-struct Term<'a> {
-    axis: usize,
-    places: &'a [Block],
-    from: f64,
-    weight: f64,
-    is_label: bool,
-}
-
-impl Term<'_> {
-    /// δ to the points of a block.
-    #[inline(always)]
-    fn squared(&self, block: usize) -> Block {
-        let places = &self.places[block];
-        let mut squared = [0.0; LANES];
-        if self.is_label {
-            for lane in 0..LANES {
-                squared[lane] = Distance::differ(self.from, places[lane]);
-            }
-        } else {
-            for lane in 0..LANES {
-                let difference = self.from - places[lane];
-                squared[lane] = difference * difference;
-            }
-        }
-        squared
-    }
-}
-
-/// r² to the points of a block.
-#[inline(always)]
-fn squared_distances<S: Simd>(terms: &[Term<'_>], apart: f64, block: usize) -> Block {
-    let mut sum = [apart; LANES];
-    for term in terms {
-        let squared = term.squared(block);
-        for lane in 0..LANES {
-            sum[lane] = fused::<S>(term.weight, squared[lane], sum[lane]);
-        }
-    }
-    sum
 }
 
 /// Writes s² k, or s² times the slope, to `column`.
@@ -260,7 +190,7 @@ impl<K: Shape> Stationary<K> {
         gradients: [&mut [f64]; SETS],
     ) {
         let mut terms = Vec::with_capacity(2 * self.axes.len());
-        let apart = self.terms(x, points, &mut terms);
+        let apart = terms_of(&self.axes, x, points, &mut terms);
         let sums = &mut vec![[[0.0; LANES]; SETS]; terms.len()];
         let (kernel, terms) = (self, &terms);
         pulp::Arch::new().dispatch(Gradients { kernel, x, terms, apart, coefficients, sums, gradients });
@@ -326,8 +256,7 @@ impl<K: Shape> Kernel for Stationary<K> {
 
     fn set_hyperparameters(&mut self, values: &[f64]) {
         for (axis, &lengthscale) in self.axes.iter_mut().zip(values) {
-            axis.lengthscale = lengthscale;
-            axis.weight = 1.0 / (lengthscale * lengthscale);
+            axis.set_lengthscale(lengthscale);
         }
         if let (true, Some(&variance)) = (self.is_scaled, values.get(self.axes.len())) {
             self.variance = variance;
@@ -348,7 +277,7 @@ impl<K: Shape> Kernel for Stationary<K> {
 
     fn column(&self, x: &[f64], points: &Points, column: &mut [f64]) {
         let mut terms = Vec::with_capacity(2 * self.axes.len());
-        let apart = self.terms(x, points, &mut terms);
+        let apart = terms_of(&self.axes, x, points, &mut terms);
         let (terms, variance, shape) = (&terms, self.variance, std::marker::PhantomData::<K>);
         pulp::Arch::new().dispatch(Column { terms, apart, variance, column, shape });
     }
@@ -373,7 +302,7 @@ impl<K: Shape> Kernel for Stationary<K> {
         }
         let mut terms = Vec::with_capacity(2 * self.axes.len());
         // Among the points themselves nothing lies beside an axis without a term for it.
-        self.terms(points.row(0), points, &mut terms);
+        terms_of(&self.axes, points.row(0), points, &mut terms);
         let (terms, variance, shape) = (&mut terms, self.variance, std::marker::PhantomData::<K>);
         pulp::Arch::new().dispatch(Matrix { terms, variance, matrix, shape });
     }
@@ -383,7 +312,7 @@ impl<K: Shape> Kernel for Stationary<K> {
             return;
         }
         let mut terms = Vec::with_capacity(2 * self.axes.len());
-        self.terms(points.row(0), points, &mut terms);
+        terms_of(&self.axes, points.row(0), points, &mut terms);
         let of_terms: Vec<usize> = terms.iter().map(|term| term.axis).collect();
         let mut sums = vec![[0.0; LANES]; terms.len()];
         let (terms, shape) = (&mut terms, std::marker::PhantomData::<K>);
@@ -442,7 +371,7 @@ impl<K: Shape> Kernel for Stationary<K> {
             }
         }
         for (index, axis) in self.axes.iter().enumerate() {
-            let delta = axis.weight * axis.distance.squared(u[axis.coordinate], v[axis.coordinate]);
+            let delta = axis.squared(u, v);
             // ds/dln ℓ = −2 w δ moves k, slope and curvature; dw/dln ℓ = −2 w moves the pulls.
             let moved = slope * coefficients.value + curvature * on_slope + third * on_curvature;
             let pulled = slope * of_axes[index].0 + curvature * of_axes[index].1;
@@ -455,21 +384,6 @@ impl<K: Shape> Kernel for Stationary<K> {
     }
 
     fn waves(&self, count: usize, seed: u64) -> Vec<Wave> {
-        let axes: Vec<_> =
-            self.axes.iter().map(|axis| (axis.coordinate, axis.distance, axis.lengthscale)).collect();
-        waves::draw(&axes, self.distances.len(), K::SMOOTHNESS, self.variance, count, seed)
-    }
-}
-
-impl Axis {
-    /// w Δ.
-    fn pull(&self, u: &[f64], v: &[f64]) -> f64 {
-        self.weight * self.distance.difference(u[self.coordinate], v[self.coordinate])
-    }
-
-    /// 1 where a derivative along the axis exists at a point, else 0.
-    fn moves(&self, u: &[f64]) -> f64 {
-        let moves = self.distance == Distance::Numeric && !u[self.coordinate].is_nan();
-        f64::from(u8::from(moves))
+        K::waves(&self.axes, self.distances.len(), self.variance, count, seed)
     }
 }

@@ -17,6 +17,7 @@ fn family() -> Vec<Box<dyn Kernel>> {
         Box::new(Matern32::new(&d, &[0.5, 1.0, 0.8, 0.6], 1.3)),
         Box::new(SquaredExponential::new(&d, &[0.5, 1.0, 0.8, 0.6], 1.3)),
         Box::new(Quadratic::new(&d, 0.7)),
+        Box::new(MainEffects::new(&d, &[0.5, 1.0, 0.8, 0.6], 1.3)),
         Box::new(Sum::of(vec![
             Box::new(Matern52::new(&d, &[0.5, 1.0, 0.8, 0.6], 1.3)),
             Box::new(Product::of(vec![Box::new(Quadratic::new(&d, 0.4)), Box::new(labels())])),

@@ -8,6 +8,7 @@
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::axis::Axis;
 use crate::surrogate::points::Distance;
 
 /// a √2 cos(ω·x + φ), with a weight of variance 1 to come: of many with independent weights the sum has the kernel.
@@ -63,6 +64,11 @@ impl Wave {
         }
     }
 
+    /// From now on each label of a coordinate shifts the phase by a normal number of its own.
+    pub(super) fn shift_by_label(&mut self, coordinate: usize, scale: f64, seed: u64) {
+        self.labels.push(LabelShift { coordinate, scale, seed });
+    }
+
     /// The product of its linear functions at `x`.
     pub fn product_at(&self, x: &[f64]) -> f64 {
         self.forms.iter().map(|form| linear(form, x)).product()
@@ -81,11 +87,13 @@ impl Wave {
         }
     }
 
-    /// The waves of a product of two kernels with `first` and `second`, paired.
+    /// The waves of a product of two kernels with `first` and `second`, paired; of the shorter list each takes part
+    /// several times.
     pub(super) fn products(first: &[Self], second: &[Self]) -> Vec<Self> {
         #[allow(clippy::cast_precision_loss)]
-        let count = (second.len() as f64).sqrt();
-        let pairs = first.iter().zip(second.iter().cycle());
+        let most = first.len().max(second.len());
+        let count = (first.len() as f64 * second.len() as f64 / most as f64).sqrt();
+        let pairs = first.iter().cycle().zip(second.iter().cycle()).take(most);
         pairs.map(|(one, other)| one.times(other, count)).collect()
     }
 
@@ -119,10 +127,23 @@ impl LabelShift {
     }
 }
 
-/// `count` waves of a stationary kernel of some smoothness ν over (coordinate, distance, lengthscale).
+/// A wave that does not swing yet, one of `count`.
 #[allow(clippy::cast_precision_loss)]
+pub(super) fn still(dimension: usize, variance: f64, count: usize, rng: &mut ChaCha8Rng) -> Wave {
+    Wave {
+        amplitude: (variance / count as f64).sqrt(),
+        along: vec![0.0; dimension],
+        beside: vec![0.0; dimension],
+        phase: 2.0 * std::f64::consts::PI * rng.random::<f64>(),
+        labels: Vec::new(),
+        forms: Vec::new(),
+    }
+}
+
+/// `count` waves of a stationary kernel whose spectral density is Student's t with 2ν degrees of freedom, ν being the
+/// smoothness; normal where that is infinite.
 pub(super) fn draw(
-    axes: &[(usize, Distance, f64)],
+    axes: &[Axis],
     dimension: usize,
     smoothness: f64,
     variance: f64,
@@ -133,27 +154,19 @@ pub(super) fn draw(
     (0..count)
         .map(|_| {
             let spread = spread(smoothness, &mut rng);
-            let mut wave = Wave {
-                amplitude: (variance / count as f64).sqrt(),
-                along: vec![0.0; dimension],
-                beside: vec![0.0; dimension],
-                phase: 2.0 * std::f64::consts::PI * rng.random::<f64>(),
-                labels: Vec::new(),
-                forms: Vec::new(),
-            };
-            for &(coordinate, distance, lengthscale) in axes {
-                let scale = spread / lengthscale;
-                match distance {
+            let mut wave = still(dimension, variance, count, &mut rng);
+            for axis in axes {
+                let scale = spread / axis.lengthscale;
+                match axis.distance {
                     Distance::Numeric => {
-                        wave.along[coordinate] = scale * normal(&mut rng);
-                        wave.beside[coordinate] = scale * normal(&mut rng);
+                        wave.along[axis.coordinate] = scale * normal(&mut rng);
+                        wave.beside[axis.coordinate] = scale * normal(&mut rng);
                     }
                     // The corners of a simplex with sides 1 lie at 1/√2 of each axis.
-                    Distance::Overlap => wave.labels.push(LabelShift {
-                        coordinate,
-                        scale: scale * std::f64::consts::FRAC_1_SQRT_2,
-                        seed: rng.random(),
-                    }),
+                    Distance::Overlap => {
+                        let scale = scale * std::f64::consts::FRAC_1_SQRT_2;
+                        wave.shift_by_label(axis.coordinate, scale, rng.random());
+                    }
                 }
             }
             wave
