@@ -95,15 +95,17 @@ impl Rows {
         rows
     }
 
-    /// Adds the failed trials with the median of the values: an objective extrapolated beyond the edge of what can be
-    /// evaluated would promise an improvement there for ever. (OSS Vizier and HEBO impute failures likewise.)
-    pub(super) fn push_failures(&mut self, told: &[(usize, &Seen)]) {
+    /// Adds the failed trials with a poor value, the quartile of those that are turned by `sign` to be larger where
+    /// better: an objective extrapolated beyond the edge of what can be evaluated would promise an improvement there
+    /// for ever. (OSS Vizier and HEBO impute failures likewise. With the median, every other trial at a linear
+    /// objective's edge failed; with the worst value, the edge was hardly approached.)
+    pub(super) fn push_failures(&mut self, told: &[(usize, &Seen)], sign: f64) {
         let mut sorted = self.seen.values.clone();
-        sorted.sort_by(f64::total_cmp);
-        let Some(&median) = sorted.get(sorted.len() / 2) else { return };
+        sorted.sort_by(|a, b| (sign * a).total_cmp(&(sign * b)));
+        let Some(&poor) = sorted.get(sorted.len() / 4) else { return };
         for (_, seen) in told {
             if let (Standing::Failed, Some(coordinates)) = (&seen.standing, &seen.coordinates) {
-                self.push(coordinates, median, None);
+                self.push(coordinates, poor, None);
             }
         }
     }

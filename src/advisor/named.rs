@@ -100,8 +100,9 @@ impl Gathered {
             for (index, metric) in definition.metrics().iter().enumerate() {
                 if let Some(direction) = metric.direction() {
                     let mut rows = Rows::of_metric(told, index);
-                    rows.push_failures(told);
-                    gathered.objectives.push(learn(&rows, Direction::sign(direction))?);
+                    let sign = Direction::sign(direction);
+                    rows.push_failures(told, sign);
+                    gathered.objectives.push(learn(&rows, sign)?);
                 }
             }
         } else {
@@ -113,7 +114,7 @@ impl Gathered {
                     rows.push(coordinates, value, sem);
                 }
             }
-            rows.push_failures(told);
+            rows.push_failures(told, 1.0);
             gathered.objectives.push(learn(&rows, 1.0)?);
         }
         gathered.refer(definition, &feasible);

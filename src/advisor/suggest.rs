@@ -83,10 +83,10 @@ impl Advisor {
     }
 }
 
-/// The size of the initial design: twice the dimension, at least 5 and at most 20, or what the study says.
+/// The size of the initial design: one more than the dimension, at least 5 and at most 20, or what the study says.
 fn initial_trials(definition: &Definition) -> usize {
     let chosen = definition.draft().algorithm.initial_trials;
-    let default = (2 * definition.space().dimension()).clamp(5, 20);
+    let default = (definition.space().dimension() + 1).clamp(5, 20);
     chosen.map_or(default, |trials| usize::try_from(trials).unwrap_or(usize::MAX))
 }
 
@@ -302,7 +302,7 @@ impl Models {
                 rows.push(coordinates, forecast.mean, Some(forecast.sd));
             }
         }
-        rows.push_failures(told);
+        rows.push_failures(told, 1.0);
         if !weighting.is_scalarized() {
             rows.shape_freely();
         }
