@@ -16,6 +16,8 @@ const STARTS: usize = 1;
 /// Most iterations from one start, and the gain relative to the value's size below which they end: what a tighter
 /// one gains is below what two transforms of the output differ by.
 const ITERATIONS: u64 = 60;
+/// Iterations from a start before it is compared with others: enough to tell which is worth going on from.
+const SCOUTING: u64 = 8;
 const TOLERANCE: f64 = 1e-3;
 /// Bounds of the logarithms.
 const LOG_LENGTHSCALE: (f64, f64) = (-5.3, 5.3);
@@ -36,7 +38,8 @@ pub fn fit(
 ) -> Result<Hyperparameters, SurrogateError> {
     let centre = centre(kernel);
     let starts = starts(&centre, kernel, observations.has_derivatives(), seed);
-    climb(kernel, observations, &starts).map(|best| best.unwrap_or(centre))
+    let Some(ahead) = climb(kernel, observations, &starts, SCOUTING)? else { return Ok(centre) };
+    fit_from(&ahead, kernel, observations)
 }
 
 /// The same from hyperparameters that are known from before, and from nowhere else: for a few more observations.
@@ -49,7 +52,20 @@ pub fn fit_from(
     observations: &Observations,
 ) -> Result<Hyperparameters, SurrogateError> {
     let starts = [start.to_free(observations.has_derivatives())];
-    climb(kernel, observations, &starts).map(|best| best.unwrap_or_else(|| start.clone()))
+    climb(kernel, observations, &starts, ITERATIONS).map(|best| best.unwrap_or_else(|| start.clone()))
+}
+
+/// The same with a few iterations only: how well the observations could be explained, about.
+///
+/// # Errors
+/// As [`fit`].
+pub fn scout_from(
+    start: &Hyperparameters,
+    kernel: &dyn Kernel,
+    observations: &Observations,
+) -> Result<Hyperparameters, SurrogateError> {
+    let starts = [start.to_free(observations.has_derivatives())];
+    climb(kernel, observations, &starts, SCOUTING).map(|best| best.unwrap_or_else(|| start.clone()))
 }
 
 /// The best end of the climbs from some starts; `None` where no start has a finite density.
@@ -57,6 +73,7 @@ fn climb(
     kernel: &dyn Kernel,
     observations: &Observations,
     starts: &[Vec<f64>],
+    iterations: u64,
 ) -> Result<Option<Hyperparameters>, SurrogateError> {
     let has_derivatives = observations.has_derivatives();
     let centre = centre(kernel);
@@ -72,7 +89,7 @@ fn climb(
             Err(_) => f64::INFINITY,
         }
     };
-    let bounds = Bounds { lower: &lower, upper: &upper, iterations: ITERATIONS, tolerance: TOLERANCE };
+    let bounds = Bounds { lower: &lower, upper: &upper, iterations, tolerance: TOLERANCE };
     let best = starts
         .iter()
         .map(|start| minimize(&objective, start, &bounds))

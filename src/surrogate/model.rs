@@ -4,7 +4,7 @@
 //! one whose marginal likelihood, in the units of the untransformed output and with the usual price for each number
 //! learned (½ ln n, Schwarz 1978), is the largest is taken. Standard errors and derivatives go through the slope.
 
-use super::fit::{fit, fit_from};
+use super::fit::{fit, fit_from, scout_from};
 use super::gaussian_process::{GaussianProcess, SurrogateError};
 use super::kernel::Kernel;
 use super::likelihood::{Hyperparameters, log_posterior};
@@ -50,6 +50,8 @@ pub struct Fitted {
     pub tried: Vec<(&'static str, f64)>,
 }
 
+/// How many nats the best transform may be behind after scouting and still be fitted to the end.
+const WITHIN_REACH: f64 = 10.0;
 /// Largest variance that a known error has in the model: what is known no better than this says nothing.
 const LARGEST_NOISE: f64 = 1e6;
 
@@ -140,18 +142,30 @@ impl Seen {
         if candidates.is_empty() {
             return Ok(best);
         }
-        let mut most = density(&standard, &best.hyperparameters, &observations)?;
+        let most = density(&standard, &best.hyperparameters, &observations)?;
         let mut tried = vec![(standard.transform().name(), most)];
+        let mut scouted: Option<(f64, Fitted)> = None;
         for output in candidates {
             let observations = self.observations(kernel.distances(), &output);
-            let Ok(hyperparameters) = fit_from(&best.hyperparameters, kernel, &observations) else {
+            let start = scouted.as_ref().map_or(&best, |(_, ahead)| ahead);
+            let Ok(hyperparameters) = scout_from(&start.hyperparameters, kernel, &observations) else {
                 continue;
             };
             let Ok(value) = density(&output, &hyperparameters, &observations) else { continue };
             tried.push((output.transform().name(), value));
-            if value > most {
-                most = value;
-                best = Fitted { output, hyperparameters, tried: Vec::new() };
+            if scouted.as_ref().is_none_or(|(most, _)| value > *most) {
+                scouted = Some((value, Fitted { output, hyperparameters, tried: Vec::new() }));
+            }
+        }
+        if let Some((value, ahead)) = scouted
+            && value > most - WITHIN_REACH
+        {
+            let observations = self.observations(kernel.distances(), &ahead.output);
+            if let Ok(hyperparameters) = fit_from(&ahead.hyperparameters, kernel, &observations)
+                && let Ok(value) = density(&ahead.output, &hyperparameters, &observations)
+                && value > most
+            {
+                best = Fitted { hyperparameters, ..ahead };
             }
         }
         Ok(Fitted { tried, ..best })

@@ -5,12 +5,13 @@
 //! kernel it says what a smooth function does over the whole box and near its optimum, and so carries over distances at
 //! which the stationary kernel has forgotten. Labels do not take part.
 
+use pulp::{Simd, WithSimd};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::waves::{Wave, normal};
 use super::{Jet, Kernel, Role};
-use crate::surrogate::lanes::{Block, LANES, total};
+use crate::surrogate::lanes::{Block, LANES, fused, total};
 use crate::surrogate::points::{Distance, Points};
 use crate::surrogate::square::Square;
 
@@ -58,6 +59,7 @@ fn turned(u: f64) -> f64 {
 }
 
 /// 1 + z·z′ to the points of a block.
+#[inline(always)]
 fn products(terms: &[(&[Block], f64)], block: usize) -> Block {
     let mut sum = [1.0; LANES];
     for (places, from) in terms {
@@ -66,6 +68,67 @@ fn products(terms: &[(&[Block], f64)], block: usize) -> Block {
         }
     }
     sum
+}
+
+/// Writes the values of all pairs to the lower triangle of `matrix`.
+struct Matrix<'a> {
+    kernel: &'a Quadratic,
+    points: &'a Points,
+    scale: f64,
+    matrix: &'a mut Square,
+}
+
+impl WithSimd for Matrix<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let mut terms = Vec::with_capacity(self.kernel.numbers.len());
+        for j in 0..self.points.len() {
+            self.kernel.terms(self.points.row(j), self.points, &mut terms);
+            let first = j / LANES;
+            let column = &mut self.matrix.padded_column_mut(j)[first * LANES..];
+            for (block, values) in column.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+                let products = products(&terms, first + block);
+                for lane in 0..LANES {
+                    values[lane] = self.scale * products[lane] * products[lane];
+                }
+            }
+        }
+    }
+}
+
+/// Σᵢ<ⱼ Cᵢⱼ tᵢⱼ².
+struct LogGradient<'a> {
+    kernel: &'a Quadratic,
+    points: &'a Points,
+    coefficients: &'a Square,
+}
+
+impl WithSimd for LogGradient<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> f64 {
+        let mut sum = [0.0; LANES];
+        let mut terms = Vec::with_capacity(self.kernel.numbers.len());
+        for j in 1..self.points.len() {
+            let (last, lane) = (j / LANES, j % LANES);
+            self.kernel.terms(self.points.row(j), self.points, &mut terms);
+            let column = &self.coefficients.padded_column(j)[..(last + 1) * LANES];
+            for (block, coefficients) in column.as_chunks::<LANES>().0.iter().enumerate() {
+                let mut weights = *coefficients;
+                if block == last {
+                    weights[lane..].fill(0.0);
+                }
+                let products = products(&terms, block);
+                for lane in 0..LANES {
+                    sum[lane] = fused::<S>(weights[lane] * products[lane], products[lane], sum[lane]);
+                }
+            }
+        }
+        total(&sum)
+    }
 }
 
 /// 1 where a derivative along a coordinate exists, else 0.
@@ -115,17 +178,8 @@ impl Kernel for Quadratic {
     }
 
     fn matrix(&self, points: &Points, matrix: &mut Square) {
-        let mut terms = Vec::with_capacity(self.numbers.len());
         let scale = self.scale();
-        for j in 0..points.len() {
-            self.terms(points.row(j), points, &mut terms);
-            let first = j / LANES;
-            let column = &mut matrix.column_mut(j)[first * LANES..];
-            for (block, values) in column.chunks_mut(LANES).enumerate() {
-                let products = products(&terms, first + block);
-                values.iter_mut().zip(products).for_each(|(value, t)| *value = scale * t * t);
-            }
-        }
+        pulp::Arch::new().dispatch(Matrix { kernel: self, points, scale, matrix });
     }
 
     fn add_gradient(&self, x: &[f64], points: &Points, coefficients: &[f64], gradient: &mut [f64]) {
@@ -159,19 +213,10 @@ impl Kernel for Quadratic {
     }
 
     fn add_log_gradient(&self, points: &Points, coefficients: &Square, gradient: &mut [f64]) {
-        let mut terms = Vec::with_capacity(self.numbers.len());
-        let mut sum = 0.0;
-        for j in 0..points.len() {
-            self.terms(points.row(j), points, &mut terms);
-            let column = &coefficients.column(j)[..=j];
-            for (block, coefficients) in column.chunks(LANES).enumerate() {
-                let products = products(&terms, block);
-                sum += coefficients.iter().zip(products).map(|(c, t)| c * t * t).sum::<f64>();
-            }
-            // The diagonal once, what is beside it twice, half of all.
-            sum -= 0.5 * coefficients.at(j, j) * self.product(points.row(j), points.row(j)).powi(2);
-        }
-        gradient[0] += self.scale() * sum;
+        let above = pulp::Arch::new().dispatch(LogGradient { kernel: self, points, coefficients });
+        let diagonal = |j: usize| coefficients.at(j, j) * self.product(points.row(j), points.row(j)).powi(2);
+        // The diagonal once, what is beside it twice, half of all.
+        gradient[0] += self.scale() * (above + 0.5 * (0..points.len()).map(diagonal).sum::<f64>());
     }
 
     fn jet(&self, u: &[f64], v: &[f64]) -> Jet {

@@ -10,9 +10,9 @@ use std::fmt::Debug;
 
 use pulp::Simd;
 
-use super::axis::Axis;
 use super::waves::{self, Wave};
 use crate::surrogate::lanes::exp;
+use crate::surrogate::points::Distance;
 
 /// Correlation with its derivatives in s; all singularities at s = 0 are removed (a derivative of a function that
 /// many times counts 0 there, and is multiplied with a distance that is 0).
@@ -23,8 +23,15 @@ pub trait Shape: Copy + Debug + Default + Send + Sync + 'static {
     /// 4 k″(s) and −8 k‴(s).
     fn higher_slopes<S: Simd>(s: f64) -> (f64, f64);
 
-    /// `count` random waves of a kernel with this variance over some axes of points of `dimension` coordinates.
-    fn waves(axes: &[Axis], dimension: usize, variance: f64, count: usize, seed: u64) -> Vec<Wave>;
+    /// `count` random waves of a kernel with this variance over some axes (coordinate, distance, lengthscale)
+    /// of points of `dimension` coordinates.
+    fn waves(
+        axes: &[(usize, Distance, f64)],
+        dimension: usize,
+        variance: f64,
+        count: usize,
+        seed: u64,
+    ) -> Vec<Wave>;
 }
 
 /// Matérn-5/2.
@@ -61,7 +68,13 @@ impl Shape for FiveHalves {
         (25.0 / 3.0 * decay, 125.0 / 3.0 * decay * inverse(z))
     }
 
-    fn waves(axes: &[Axis], dimension: usize, variance: f64, count: usize, seed: u64) -> Vec<Wave> {
+    fn waves(
+        axes: &[(usize, Distance, f64)],
+        dimension: usize,
+        variance: f64,
+        count: usize,
+        seed: u64,
+    ) -> Vec<Wave> {
         waves::draw(axes, dimension, 2.5, variance, count, seed)
     }
 }
@@ -82,7 +95,13 @@ impl Shape for ThreeHalves {
         (9.0 * decay * inverse, 27.0 * decay * (1.0 + z) * inverse * inverse * inverse)
     }
 
-    fn waves(axes: &[Axis], dimension: usize, variance: f64, count: usize, seed: u64) -> Vec<Wave> {
+    fn waves(
+        axes: &[(usize, Distance, f64)],
+        dimension: usize,
+        variance: f64,
+        count: usize,
+        seed: u64,
+    ) -> Vec<Wave> {
         waves::draw(axes, dimension, 1.5, variance, count, seed)
     }
 }
@@ -100,7 +119,13 @@ impl Shape for Gauss {
         (value, value)
     }
 
-    fn waves(axes: &[Axis], dimension: usize, variance: f64, count: usize, seed: u64) -> Vec<Wave> {
+    fn waves(
+        axes: &[(usize, Distance, f64)],
+        dimension: usize,
+        variance: f64,
+        count: usize,
+        seed: u64,
+    ) -> Vec<Wave> {
         waves::draw(axes, dimension, f64::INFINITY, variance, count, seed)
     }
 }

@@ -384,6 +384,8 @@ impl<K: Shape> Kernel for Stationary<K> {
     }
 
     fn waves(&self, count: usize, seed: u64) -> Vec<Wave> {
-        K::waves(&self.axes, self.distances.len(), self.variance, count, seed)
+        let axis = |axis: &Axis| (axis.coordinate, axis.distance, axis.lengthscale);
+        let axes: Vec<_> = self.axes.iter().map(axis).collect();
+        K::waves(&axes, self.distances.len(), self.variance, count, seed)
     }
 }

@@ -8,7 +8,6 @@
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::axis::Axis;
 use crate::surrogate::points::Distance;
 
 /// a √2 cos(ω·x + φ), with a weight of variance 1 to come: of many with independent weights the sum has the kernel.
@@ -143,7 +142,7 @@ pub(super) fn still(dimension: usize, variance: f64, count: usize, rng: &mut Cha
 /// `count` waves of a stationary kernel whose spectral density is Student's t with 2ν degrees of freedom, ν being the
 /// smoothness; normal where that is infinite.
 pub(super) fn draw(
-    axes: &[Axis],
+    axes: &[(usize, Distance, f64)],
     dimension: usize,
     smoothness: f64,
     variance: f64,
@@ -155,17 +154,17 @@ pub(super) fn draw(
         .map(|_| {
             let spread = spread(smoothness, &mut rng);
             let mut wave = still(dimension, variance, count, &mut rng);
-            for axis in axes {
-                let scale = spread / axis.lengthscale;
-                match axis.distance {
+            for &(coordinate, distance, lengthscale) in axes {
+                let scale = spread / lengthscale;
+                match distance {
                     Distance::Numeric => {
-                        wave.along[axis.coordinate] = scale * normal(&mut rng);
-                        wave.beside[axis.coordinate] = scale * normal(&mut rng);
+                        wave.along[coordinate] = scale * normal(&mut rng);
+                        wave.beside[coordinate] = scale * normal(&mut rng);
                     }
                     // The corners of a simplex with sides 1 lie at 1/√2 of each axis.
                     Distance::Overlap => {
                         let scale = scale * std::f64::consts::FRAC_1_SQRT_2;
-                        wave.shift_by_label(axis.coordinate, scale, rng.random());
+                        wave.shift_by_label(coordinate, scale, rng.random());
                     }
                 }
             }

@@ -6,7 +6,6 @@ use pulp::Simd;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::axis::Axis;
 use super::waves::{Wave, normal};
 use super::{Shape, waves};
 use crate::surrogate::points::Distance;
@@ -16,7 +15,7 @@ const NARROWING: f64 = 0.3;
 
 /// φ₃,₁(0.3 r).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Wendland;
+pub(super) struct Wendland;
 
 impl Shape for Wendland {
     #[inline(always)]
@@ -38,22 +37,28 @@ impl Shape for Wendland {
     }
 
     /// Of one axis. A label's shift has the spread that gives two labels their correlation.
-    fn waves(axes: &[Axis], dimension: usize, variance: f64, count: usize, seed: u64) -> Vec<Wave> {
+    fn waves(
+        axes: &[(usize, Distance, f64)],
+        dimension: usize,
+        variance: f64,
+        count: usize,
+        seed: u64,
+    ) -> Vec<Wave> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut waves = Vec::with_capacity(count);
         for _ in 0..count {
             let mut wave = waves::still(dimension, variance, count, &mut rng);
-            for axis in axes {
-                match axis.distance {
+            for &(coordinate, distance, lengthscale) in axes {
+                match distance {
                     Distance::Numeric => {
                         let [along, beside] = frequency(&mut rng);
-                        wave.along[axis.coordinate] = NARROWING / axis.lengthscale * along;
-                        wave.beside[axis.coordinate] = NARROWING / axis.lengthscale * beside;
+                        wave.along[coordinate] = NARROWING / lengthscale * along;
+                        wave.beside[coordinate] = NARROWING / lengthscale * beside;
                     }
                     Distance::Overlap => {
-                        let (correlation, _) = Self::value_and_slope::<pulp::Scalar>(axis.weight);
+                        let (correlation, _) = Self::value_and_slope::<pulp::Scalar>(lengthscale.powi(-2));
                         let spread = (-correlation.ln()).sqrt().min(WIDEST);
-                        wave.shift_by_label(axis.coordinate, spread, rng.random());
+                        wave.shift_by_label(coordinate, spread, rng.random());
                     }
                 }
             }
