@@ -59,7 +59,7 @@ pub fn fit_from(
 ///
 /// # Errors
 /// As [`fit`].
-pub fn scout_from(
+pub(super) fn scout_from(
     start: &Hyperparameters,
     kernel: &dyn Kernel,
     observations: &Observations,
