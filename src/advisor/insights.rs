@@ -3,6 +3,7 @@
 use super::Advisor;
 use super::beliefs::Belief;
 use super::history::{History, Standing};
+use super::policy;
 use super::recommend::Predicted;
 use crate::space::{Point, Space, sobol::Sobol};
 use crate::study::Definition;
@@ -118,7 +119,7 @@ impl Advisor {
     pub fn insights(&self, definition: &Definition, history: &History) -> Result<Insights, SurrogateError> {
         let told = history.told();
         let beliefs = self.beliefs(definition, &told)?;
-        let (mut models, mut decisions) = (Vec::new(), Vec::new());
+        let (mut models, mut decisions) = (Vec::new(), policy::decisions(definition));
         for (index, (metric, belief)) in definition.metrics().iter().zip(&beliefs).enumerate() {
             let Some(belief) = belief else { continue };
             let observed = told.iter().filter_map(|(number, seen)| match &seen.standing {

@@ -11,6 +11,7 @@ pub mod hybrid;
 mod insights;
 mod memo;
 mod named;
+mod policy;
 mod recommend;
 mod stopping;
 mod suggest;

@@ -1,13 +1,5 @@
-//! The next points of a study.
-//!
-//! | history | what proposes the point | why |
-//! | --- | --- | --- |
-//! | shorter than the initial design | scrambled Sobol points, the first one the space's centre | nothing is known yet |
-//! | no feasible trial | the probability of feasibility | feasibility first (Gardner et al. 2014) |
-//! | one objective | ln EI over the best posterior mean, weighted by feasibility | finds better points in fewer trials |
-//! | several objectives | the same on a random weighting of them (ParEGO, Knowles 2006) | spreads over the front |
-//! | any, and the study names its acquisition | that one, made by the registry | it asked for it |
-//! | numerics fail | scrambled Sobol points | an answer, and `origin` says so |
+//! The next points of a study, by its [policy](super::policy): the initial design, then the models; scrambled Sobol points
+//! again where numerics fail or every point that the models want is taken, and `origin` says so.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -17,8 +9,9 @@ use super::Advisor;
 use super::beliefs::{Belief, Rows, is_feasible};
 use super::history::{History, Seen, Standing};
 use super::named::Gathered;
+use super::policy::{Policy, initial_trials, policy};
 use crate::acquisition::{
-    Acquisition, Bounded, Chosen, LogExpectedImprovement, Search, Success, Sum, choose, maximize, propose,
+    Acquisition, Bounded, Chosen, LogExpectedImprovement, Search, Success, Sum, maximize, propose,
 };
 use crate::space::{Design, Point, PointKey};
 use crate::study::{Definition, Direction, Goal};
@@ -62,32 +55,16 @@ impl Advisor {
     /// definition (with its seed) and the history.
     pub fn suggest(&self, definition: &Definition, history: &History, count: usize) -> Vec<Proposal> {
         let mut state = Suggesting { definition, history, proposed: Vec::with_capacity(count) };
-        let algorithm = definition.draft().algorithm.acquisition.as_str();
-        match algorithm {
-            "space_filling" => state.fill(count, origin::SPACE_FILLING),
-            "random" => state.draw(count),
-            _ => {
-                let initial = initial_trials(definition).saturating_sub(history.len());
-                state.fill(count.min(initial), origin::INITIAL_DESIGN);
-                let left = count - state.proposed.len();
-                let modelled = match choose(algorithm, &definition.draft().algorithm.settings) {
-                    Ok(chosen) if algorithm != "auto" => state.named(self, &chosen, left),
-                    _ => state.model(self, left),
-                };
-                if left > 0 && modelled.is_err() {
-                    state.fill(count, origin::FALLBACK);
-                }
+        match policy(definition) {
+            Policy::Fill => state.fill(count, origin::SPACE_FILLING),
+            Policy::Draw => state.draw(count),
+            Policy::Named(chosen) => {
+                state.after_design(count, |state, left| state.named(self, &chosen, left))
             }
+            Policy::Improve => state.after_design(count, |state, left| state.model(self, left)),
         }
         state.proposed
     }
-}
-
-/// The size of the initial design: one more than the dimension, at least 5 and at most 20, or what the study says.
-fn initial_trials(definition: &Definition) -> usize {
-    let chosen = definition.draft().algorithm.initial_trials;
-    let default = (definition.space().dimension() + 1).clamp(5, 20);
-    chosen.map_or(default, |trials| usize::try_from(trials).unwrap_or(usize::MAX))
 }
 
 /// A seed of its own for each purpose and trial.
@@ -135,6 +112,21 @@ impl Suggesting<'_> {
         let points = design.points(self.number() as u64, wanted, &|key| self.is_taken(key));
         for point in points {
             self.propose(point, origin);
+        }
+    }
+
+    /// Fills up to `count` proposals: what is left of the initial design, then by `models`, and from the design again
+    /// where these fail.
+    fn after_design(
+        &mut self,
+        count: usize,
+        models: impl FnOnce(&mut Self, usize) -> Result<(), SurrogateError>,
+    ) {
+        let initial = initial_trials(self.definition).saturating_sub(self.history.len());
+        self.fill(count.min(initial), origin::INITIAL_DESIGN);
+        let left = count - self.proposed.len();
+        if left > 0 && models(self, left).is_err() {
+            self.fill(count, origin::FALLBACK);
         }
     }
 
@@ -192,9 +184,6 @@ impl Suggesting<'_> {
 
     /// Adds `count` proposals by the acquisition that the study names.
     fn named(&mut self, advisor: &Advisor, chosen: &Chosen, count: usize) -> Result<(), SurrogateError> {
-        if count == 0 {
-            return Ok(());
-        }
         let told = self.history.told();
         let mut gathered = Gathered::learn(advisor, self.definition, chosen, &told, self.number())?;
         for k in 0..count {

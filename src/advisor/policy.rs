@@ -1,0 +1,107 @@
+//! What a study's points are chosen by, and why: the rules of `auto` in one table, which `suggest` follows and
+//! `insights` tells.
+//!
+//! | where | `auto` chooses | measured |
+//! | --- | --- | --- |
+//! | the first trials: one more than there are parameters, 5 to 20 | a scrambled Sobol design, its first point the space's centre | half as long as twice the dimension, and better or level on 17 of 21 functions (`docs/decisions/kernel.md`) |
+//! | every metric | a sum of interaction, quadratic trend and main effects; the output's transform by likelihood | better or level on 22 of 24 functions (ibid.) |
+//! | no trial is feasible yet | the probability of feasibility | after Gardner et al. 2014 |
+//! | one objective | ln EI over the best posterior mean, weighted by feasibility | `bench/RESULTS.md` |
+//! | two or three objectives | the exact expected hypervolume improvement | Branin-Currin, 40 trials, median hypervolume 70.70 against 68.48 by random weightings (worst of 5 seeds 70.59 against 58.54); DTLZ2-6 0.356 against 0.335 |
+//! | four and more | ln EI on random weightings (ParEGO, Knowles 2006) | the exact improvement's cost grows with the front's cells |
+//! | everywhere | the whole space, no trust region | in 10 and 20 dimensions, 80 and 200 trials, a TuRBO region was level with the whole space under this model (`docs/decisions/kernel.md`) |
+
+use super::insights::Decision;
+use crate::acquisition::{Chosen, choose};
+use crate::study::Definition;
+
+/// What proposes a study's points.
+pub(super) enum Policy {
+    /// The space-filling design, always.
+    Fill,
+    /// Random points, always.
+    Draw,
+    /// After the initial design, an acquisition of the registry.
+    Named(Chosen),
+    /// After the initial design, ln EI on the objective, or on a weighting of several.
+    Improve,
+}
+
+/// Objectives up to which the hypervolume's improvement is exact.
+const MOST_EXACT: usize = 3;
+const HYPERVOLUME: &str = "expected_hypervolume_improvement";
+
+/// The policy of a study.
+pub(super) fn policy(definition: &Definition) -> Policy {
+    let algorithm = &definition.draft().algorithm;
+    let (name, settings) = (algorithm.acquisition.as_str(), &algorithm.settings);
+    let chosen = match name {
+        "space_filling" => return Policy::Fill,
+        "random" => return Policy::Draw,
+        "auto" if (2..=MOST_EXACT).contains(&definition.objectives().count()) => {
+            choose(HYPERVOLUME, &serde_json::Map::new())
+        }
+        "auto" => return Policy::Improve,
+        _ => choose(name, settings),
+    };
+    // A study was admitted with an algorithm that there is.
+    chosen.map_or(Policy::Improve, Policy::Named)
+}
+
+/// The size of the initial design: one more than the dimension, at least 5 and at most 20, or what the study says.
+pub(super) fn initial_trials(definition: &Definition) -> usize {
+    let chosen = definition.draft().algorithm.initial_trials;
+    let default = (definition.space().dimension() + 1).clamp(5, 20);
+    chosen.map_or(default, |trials| usize::try_from(trials).unwrap_or(usize::MAX))
+}
+
+/// What was decided for a study as a whole.
+pub(super) fn decisions(definition: &Definition) -> Vec<Decision> {
+    let algorithm = &definition.draft().algorithm;
+    let is_auto = algorithm.acquisition == "auto";
+    let objectives = definition.objectives().count();
+    let decision = |what: &str, chosen: String, because: String| Decision {
+        what: what.to_owned(),
+        metric: None,
+        chosen,
+        because,
+    };
+    let (acquisition, because) = match policy(definition) {
+        _ if !is_auto => (algorithm.acquisition.clone(), "the study names it".to_owned()),
+        Policy::Named(chosen) => (
+            chosen.algorithm.name.to_owned(),
+            format!("there are {objectives} objectives, for which the hypervolume's improvement is exact"),
+        ),
+        _ if objectives > 1 => (
+            "scalarized_log_expected_improvement".to_owned(),
+            format!(
+                "there are {objectives} objectives; a random weighting of them for each trial spreads over the front"
+            ),
+        ),
+        _ => (
+            "log_expected_improvement".to_owned(),
+            "there is one objective; the incumbent is the best posterior mean, and feasibility weights it"
+                .to_owned(),
+        ),
+    };
+    let mut decisions = vec![decision("acquisition", acquisition, because)];
+    if !matches!(policy(definition), Policy::Fill | Policy::Draw) {
+        let size = format!("{} space-filling trials", initial_trials(definition));
+        let because = match algorithm.initial_trials {
+            Some(_) => "the study says so",
+            None => "one more than there are parameters, at least 5 and at most 20",
+        };
+        decisions.push(decision("initial_design", size, because.to_owned()));
+        decisions.push(decision(
+            "kernel",
+            "interaction + quadratic trend + main effects".to_owned(),
+            "each has a variance of its own, which the data decide".to_owned(),
+        ));
+        decisions.push(decision(
+            "region",
+            "the whole space".to_owned(),
+            "a trust region was level with it in 10 and 20 dimensions under this kernel".to_owned(),
+        ));
+    }
+    decisions
+}
