@@ -30,8 +30,8 @@ fn mean_and_error(values: &[f64]) -> (f64, f64) {
 }
 
 /// Scramblings that a sampled value is averaged over.
-const SCRAMBLINGS: u64 = 8;
-/// Standard errors of a difference that chance may take: with 7 degrees of freedom once in 500 comparisons.
+const SCRAMBLINGS: u64 = 16;
+/// Standard errors of a difference that chance may take: with 15 degrees of freedom once in 2,000 comparisons.
 const ERRORS: f64 = 4.5;
 
 /// Compares values, and gradients where they were recorded, with sampled ones: both are known up to their Monte Carlo
@@ -147,7 +147,7 @@ fn sampled_forms_equal_botorch_within_their_error() {
         let mut beliefs = beliefs(objectives, numbers(&fixture["inputs"]));
         beliefs.reference = numbers(&functions[&name]["reference"]);
         let noisy = |seed: u64, x: &[f64]| {
-            at(&NoisyExpectedHypervolumeImprovement::new(&beliefs, 128, seed).unwrap(), x)
+            at(&NoisyExpectedHypervolumeImprovement::new(&beliefs, 256, seed).unwrap(), x)
         };
         agrees_within_errors(&name, &noisy, &functions[&name], &points, (2, 0.0));
     }
