@@ -7,7 +7,6 @@
 //! §3.2; the caching of Daulton, Balandat & Bakshy, arXiv 2105.08195). Costs for m baseline points and S samples:
 //! n² m + m³ to make, n² + n m + S m a point.
 
-use super::normal::quasi_normal;
 use crate::surrogate::{GaussianProcess, Imagined, SurrogateError};
 
 /// Joint samples at the baseline of one process.
@@ -29,19 +28,20 @@ pub(super) struct Conditional {
 }
 
 impl<'a> Baseline<'a> {
-    /// `samples` quasi-random joint samples at `places`, row after row.
-    pub(super) fn new(
+    /// A joint sample at `places`, row after row, for each of some vectors of as many standard normal numbers.
+    ///
+    /// # Errors
+    /// Where the covariance at the places cannot be factored.
+    pub(super) fn new<'z>(
         process: &'a GaussianProcess,
         places: &[f64],
-        samples: usize,
-        seed: u64,
+        normals: impl Iterator<Item = &'z [f64]>,
     ) -> Result<Self, SurrogateError> {
         let imagined = process.imagine(places, 0.0)?;
         let m = imagined.len();
         let root = imagined.root();
-        let normals = quasi_normal(samples, m, seed);
-        let (mut learned, mut values) = (Vec::with_capacity(samples), Vec::with_capacity(samples));
-        for z in normals.chunks_exact(m.max(1)) {
+        let (mut learned, mut values) = (Vec::new(), Vec::new());
+        for z in normals {
             let value = |p: usize| imagined.mean()[p] + (0..=p).map(|q| root[(p, q)] * z[q]).sum::<f64>();
             values.push((0..m).map(value).collect());
             learned.push(imagined.learn_standard(z));

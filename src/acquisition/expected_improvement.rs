@@ -31,6 +31,7 @@ impl Marginal for LogExpectedImprovement<'_> {
 pub(super) fn log_expected_improvement(mean: f64, sd: f64, incumbent: f64) -> Slopes {
     let z = (mean - incumbent) / sd;
     let log_h = log_improvement(z);
-    let ratio = (log_cdf(z) - log_h).exp();
+    // Φ/h, which far below 0 is the difference of two huge logarithms, and |z| + O(1/|z|).
+    let ratio = if z < -1e4 { -z } else { (log_cdf(z) - log_h).exp() };
     Slopes { value: sd.ln() + log_h, in_mean: ratio / sd, in_sd: (1.0 - ratio * z) / sd }
 }

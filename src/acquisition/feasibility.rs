@@ -3,7 +3,7 @@
 
 use super::log_cdf;
 use super::marginal::{Marginal, Slopes};
-use super::normal::log_density;
+use super::normal::{hazard, log_density};
 use crate::surrogate::{GaussianProcess, Prediction};
 
 /// ln P(lower ≤ c(x) ≤ upper) of a modelled constraint metric.
@@ -24,6 +24,12 @@ impl Marginal for Bounded<'_> {
     fn of(&self, prediction: &Prediction) -> Slopes {
         let Prediction { mean, sd } = *prediction;
         let (a, b) = ((self.lower - mean) / sd, (self.upper - mean) / sd);
+        if is_narrow(a, b) {
+            let middle = 0.5 * (a + b);
+            let in_sd = (middle * middle - 1.0) / sd;
+            let value = log_density(middle) + ((self.upper - self.lower) / sd).max(LEAST_WIDTH).ln();
+            return Slopes { value, in_mean: middle / sd, in_sd };
+        }
         let log_probability = log_between(a, b);
         let density = |z: f64| {
             if z.is_infinite() { 0.0 } else { (log_density(z) - log_probability).exp() }
@@ -38,14 +44,25 @@ impl Marginal for Bounded<'_> {
     }
 }
 
-/// ln(Φ(b) − Φ(a)) for a < b, taken on the side of the lower tail so that nothing cancels.
+/// Whether φ hardly changes between a and b.
+fn is_narrow(a: f64, b: f64) -> bool {
+    (b - a) * (1.0 + a.abs().max(b.abs())) < 1e-5
+}
+
+/// Least width: bounds that are equal are met with a probability of 0, and yet nearly so rather here than there.
+const LEAST_WIDTH: f64 = 1e-12;
+
+/// ln(Φ(b) − Φ(a)) for a ≤ b, taken on the side of the lower tail so that nothing cancels.
 pub(super) fn log_between(a: f64, b: f64) -> f64 {
+    if is_narrow(a, b) {
+        return log_density(0.5 * (a + b)) + (b - a).max(LEAST_WIDTH).ln();
+    }
     let (a, b) = if a > 0.0 { (-b, -a) } else { (a, b) };
     let upper = log_cdf(b);
     if a == f64::NEG_INFINITY {
         return upper;
     }
-    upper + (-(log_cdf(a) - upper).exp()).ln_1p().max(f64::MIN)
+    upper + (-(log_cdf(a) - upper).exp()).ln_1p()
 }
 
 /// ln P(the evaluation at x succeeds), from a process over +1 (succeeded) and −1 (failed): a probit link on its
@@ -67,7 +84,7 @@ impl Marginal for Success<'_> {
         let spread = 1.0 + LABEL_SCALE * LABEL_SCALE * prediction.sd * prediction.sd;
         let z = LABEL_SCALE * prediction.mean / spread.sqrt();
         let value = log_cdf(z);
-        let slope = (log_density(z) - value).exp();
+        let slope = hazard(z);
         Slopes {
             value,
             in_mean: slope * LABEL_SCALE / spread.sqrt(),
@@ -109,6 +126,7 @@ mod tests {
         agrees_with_finite_differences(&Bounded { metric: &process, lower: -0.5, upper: 0.4 });
         agrees_with_finite_differences(&Bounded { metric: &process, lower: 2.0, upper: f64::INFINITY });
         agrees_with_finite_differences(&Bounded { metric: &process, lower: f64::NEG_INFINITY, upper: 0.0 });
+        agrees_with_finite_differences(&Bounded { metric: &process, lower: 0.3, upper: 0.3 + 1e-7 });
         agrees_with_finite_differences(&Success { labels: &process });
         for incumbent in [0.0, 1.1, 30.0] {
             agrees_with_finite_differences(&LogExpectedImprovement { objective: &process, incumbent });

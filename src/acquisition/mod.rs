@@ -7,7 +7,8 @@
 //! | for | see |
 //! | --- | --- |
 //! | what a study may name, and the makers | [`ALGORITHMS`], [`choose`] |
-//! | from beliefs to the next point | [`Beliefs`], [`propose`] |
+//! | from beliefs to the next point, or points | [`Beliefs`], [`propose`], [`propose_batch`] |
+//! | what points are worth together | [`Batch`] |
 //! | improvement: closed form, noisy, probability of | [`LogExpectedImprovement`], [`LogNoisyExpectedImprovement`], … |
 //! | bounds and draws | [`UpperConfidenceBound`], [`ThompsonPath`] |
 //! | the value of information, the knowledge gradient | [`ValueOfInformation`], `knowledge_gradient` |
@@ -17,6 +18,7 @@
 //! | the maximum of any of them | [`Search`], [`maximize`] |
 
 mod baseline;
+mod batch;
 mod beliefs;
 mod entropy;
 mod envelope;
@@ -38,6 +40,7 @@ mod thompson;
 mod upper_confidence_bound;
 mod value_of_information;
 
+pub use batch::{Batch, BatchImprovement, BatchInformation, BatchValue};
 pub use beliefs::{Beliefs, Constraint};
 pub use entropy::{
     EntropySearch, JointEntropySearch, MaxValueEntropySearch, Maxima, PredictiveEntropySearch, gumbel_maxima,
@@ -56,7 +59,7 @@ pub use marginal::{Marginal, Slopes};
 pub use noisy_expected_improvement::{LogNoisyExpectedImprovement, exact_noisy_expected_improvement};
 pub use normal::{log_cdf, log_improvement};
 pub use probability_of_improvement::LogProbabilityOfImprovement;
-pub use propose::propose;
+pub use propose::{propose, propose_batch};
 pub use registry::{ALGORITHMS, Algorithm, Chosen, choose};
 pub use search::{Candidate, Region, Search, best_of, climb_from, maximize};
 pub use settings::{Range, Setting, Settings};

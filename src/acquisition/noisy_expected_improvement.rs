@@ -11,7 +11,7 @@
 use super::baseline::Baseline;
 use super::expected_improvement::log_expected_improvement;
 use super::marginal::Slopes;
-use super::normal::log_sum;
+use super::normal::{log_sum, quasi_normal};
 use super::value_of_information::ValueOfInformation;
 use super::{Acquisition, Beliefs};
 use crate::surrogate::SurrogateError;
@@ -29,10 +29,16 @@ impl<'a> LogNoisyExpectedImprovement<'a> {
     /// With `samples` quasi-random samples. `beliefs` name the awaited points and have not taken them in.
     ///
     /// # Errors
-    /// Where the covariance at the baseline cannot be factored, or there is no objective.
+    /// Where the covariance at the baseline cannot be factored, or there is no objective or no baseline.
     pub fn new(beliefs: &'a Beliefs<'_>, samples: usize, seed: u64) -> Result<Self, SurrogateError> {
         let objective = beliefs.objectives.first().ok_or(SurrogateError::Empty)?;
-        let baseline = Baseline::new(objective, &beliefs.baseline_places(MOST_BASELINE), samples, seed)?;
+        let places = beliefs.baseline_places(MOST_BASELINE);
+        let count = places.len() / beliefs.dimension().max(1);
+        if count == 0 {
+            return Err(SurrogateError::Empty);
+        }
+        let normals = quasi_normal(samples, count, seed);
+        let baseline = Baseline::new(objective, &places, normals.chunks_exact(count))?;
         let incumbents = baseline
             .values
             .iter()

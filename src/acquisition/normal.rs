@@ -23,6 +23,15 @@ pub fn log_cdf(z: f64) -> f64 {
     }
 }
 
+/// φ(z)/Φ(z), the slope of ln Φ: −z far below 0, where both underflow.
+pub(super) fn hazard(z: f64) -> f64 {
+    if z > -1.0 {
+        (log_density(z) - log_cdf(z)).exp()
+    } else {
+        (2.0 / PI).sqrt() / puruspe::erfcx(-z * FRAC_1_SQRT_2)
+    }
+}
+
 /// ln h(z), h(z) = φ(z) + z Φ(z): the expected improvement of a standard normal variable over −z.
 /// For z far below 0 the two terms cancel; there ln h(z) = ln φ(z) + ln(1 − |z| √(π/2) erfcx(|z|/√2)), and past the
 /// reach of that difference its asymptote −2 ln|z| (Ament et al., arXiv 2310.20708, eq. 9).
@@ -85,6 +94,15 @@ mod tests {
         ] {
             assert!((log_cdf(z) - expected).abs() < 1e-12 * (1.0 + expected.abs()), "{z}");
         }
+    }
+
+    #[test]
+    fn the_hazard_is_the_slope_of_the_log_cdf() {
+        for z in [-200.0, -30.0, -3.0, -1.0 - 1e-9, -1.0 + 1e-9, 0.0, 2.0] {
+            let slope = (log_cdf(z + 1e-5) - log_cdf(z - 1e-5)) / 2e-5;
+            assert!((hazard(z) - slope).abs() < 1e-6 * (1.0 + slope), "{z}: {} {slope}", hazard(z));
+        }
+        assert!((hazard(-1e16) / 1e16 - 1.0).abs() < 1e-12);
     }
 
     #[test]

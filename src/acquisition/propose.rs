@@ -1,9 +1,13 @@
 //! From beliefs to a point: the chosen acquisition, weighted by feasibility and cost, and its maximum.
 
-use super::registry::{Chosen, Context, Maker};
+use std::cell::RefCell;
+
+use super::batch;
+use super::registry::{Chosen, Context, Maker, Together};
 use super::search::{Search, best_of};
 use super::{Acquisition, Beliefs, Sum};
-use crate::space::Point;
+use crate::space::sobol::mix;
+use crate::space::{Point, PointKey};
 use crate::surrogate::{GaussianProcess, SurrogateError};
 
 /// The point that a chosen algorithm wants next: `None` where every point it saw is taken. A batch is as many
@@ -46,6 +50,51 @@ pub fn propose(
             Ok(point(best_of(search, &Weighted(acquisition.as_ref(), &weights))))
         }
     }
+}
+
+/// The q points that a chosen algorithm wants next; fewer where every point it saw is taken. They are chosen one by one,
+/// each with those before it awaited, and where the algorithm says what a batch is worth as a whole and that is cheap,
+/// all of them are then moved together. The first one alone is that of [`propose`] up to that move.
+///
+/// # Errors
+/// As [`propose`].
+pub fn propose_batch(
+    chosen: &Chosen,
+    beliefs: &Beliefs<'_>,
+    search: &Search<'_>,
+    q: usize,
+) -> Result<Vec<Point>, SurrogateError> {
+    let space = search.space;
+    let keys: RefCell<Vec<PointKey>> = RefCell::new(Vec::with_capacity(q));
+    let taken = |key: &PointKey| (search.taken)(key) || keys.borrow().contains(key);
+    let mut awaiting = beliefs.clone();
+    let mut points = Vec::with_capacity(q);
+    for k in 0..q as u64 {
+        let seed = if k == 0 { search.seed } else { mix(search.seed ^ mix(k)) };
+        let one = Search { taken: &taken, seed, ..*search };
+        let Some(point) = propose(chosen, &awaiting, &one)? else { break };
+        keys.borrow_mut().push(space.canonical(&point));
+        awaiting.pending.extend(space.encode(&point));
+        points.push(point);
+    }
+    let observations = beliefs.objectives.first().map_or(0, |process| process.observations());
+    let Some(jointly) = chosen.algorithm.jointly else { return Ok(points) };
+    if !batch::is_cheap(search, points.len(), observations) || beliefs.objectives.is_empty() {
+        return Ok(points);
+    }
+    let believing = beliefs.believing_pending();
+    let weights = weights(&believing);
+    let (q, settings) = (points.len(), &chosen.settings);
+    let together = Together { beliefs, believing: &believing, search, settings, weights: &weights, q };
+    let Some(worth) = jointly(&together)? else { return Ok(points) };
+    let places: Vec<f64> = points.iter().flat_map(|point| space.encode(point)).collect();
+    let moved = batch::climb(search, worth.as_ref(), &places);
+    let open: Vec<Point> =
+        moved.chunks_exact(space.dimension().max(1)).filter_map(|x| search.open(x)).collect();
+    let apart = |(i, point): (usize, &Point)| {
+        open[..i].iter().all(|other| space.canonical(other) != space.canonical(point))
+    };
+    if open.len() == q && open.iter().enumerate().all(apart) { Ok(open) } else { Ok(points) }
 }
 
 /// The logarithms of the probability of feasibility, and of one over the cost.

@@ -61,3 +61,15 @@ pub(super) fn log_softplus(t: f64) -> (f64, f64) {
     let sigmoid = 1.0 / (1.0 + (-s).exp());
     (WIDTH.ln() + soft.ln(), sigmoid / (soft * WIDTH))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schedule_is_that_of_theorem_one_over_five() {
+        // 2 ln(100² · 10² π²/0.6)/5.
+        assert!((scheduled_beta(10, 2) - 6.646_318_4).abs() < 1e-6, "{}", scheduled_beta(10, 2));
+        assert!(scheduled_beta(100, 2) > scheduled_beta(10, 2));
+    }
+}

@@ -5,6 +5,8 @@
 //! for Acquisition Functions*, arXiv 1712.00424). Gradients come as pullbacks: given the derivatives of a number in μ
 //! and Σ, or in samples, its derivatives in the points. Costs: n² m + n m² to make, n m (m + d) a pullback.
 
+use std::ops::Range;
+
 use faer::linalg::matmul::matmul;
 use faer::linalg::triangular_solve::solve_upper_triangular_in_place;
 use faer::{Accum, Mat, MatRef, Par};
@@ -123,12 +125,22 @@ impl Joint<'_> {
     /// The gradients in the points, m rows of d, of a number whose derivatives in μ and Σ are given. `of_covariance`
     /// holds the derivative in each entry of Σ as if all m² of them were free.
     pub fn pull_back(&self, of_mean: &[f64], of_covariance: MatRef<'_, f64>) -> Vec<f64> {
+        self.pull_back_to(0..self.len(), of_mean, of_covariance)
+    }
+
+    /// As [`Self::pull_back`], in some of the points only.
+    pub fn pull_back_to(
+        &self,
+        points: Range<usize>,
+        of_mean: &[f64],
+        of_covariance: MatRef<'_, f64>,
+    ) -> Vec<f64> {
         let (m, d) = (self.len(), self.points.dimension());
         let kernel = self.process.kernel();
-        let mut gradients = vec![0.0; m * d];
-        for p in 0..m {
+        let mut gradients = vec![0.0; points.len() * d];
+        for (row, p) in points.enumerate() {
             let x = self.points.row(p);
-            let gradient = &mut gradients[p * d..(p + 1) * d];
+            let gradient = &mut gradients[row * d..(row + 1) * d];
             let mut on_data: Vec<f64> =
                 self.process.weights.iter().map(|weight| of_mean[p] * weight).collect();
             let mut on_points = vec![0.0; m];
@@ -151,12 +163,20 @@ impl Joint<'_> {
     /// # Errors
     /// Where Σ is not positive definite, even with the largest jitter.
     pub fn root(&self) -> Result<Root, SurrogateError> {
+        self.noisy_root(0.0)
+    }
+
+    /// The root of Σ with `noise` added to its diagonal: that of observations.
+    ///
+    /// # Errors
+    /// As [`Self::root`].
+    pub fn noisy_root(&self, noise: f64) -> Result<Root, SurrogateError> {
         let m = self.len();
         let prior = |p: usize| self.process.kernel.variance(self.points.row(p));
         let scale = (0..m).map(prior).fold(0.0, f64::max);
         for jitter in JITTERS {
             let mut covariance = self.square();
-            (0..m).for_each(|p| covariance.add_to_diagonal(p, jitter * scale));
+            (0..m).for_each(|p| covariance.add_to_diagonal(p, noise + jitter * scale));
             if let Some(factor) = Factor::of(covariance) {
                 return Ok(Root { factor });
             }
@@ -171,8 +191,7 @@ impl Joint<'_> {
     }
 
     /// The gradients in the points, m rows of d, of a number whose derivatives in some samples are given: for each
-    /// sample its z and the derivatives in its m values. The derivative of the Cholesky factor is that of Murray,
-    /// *Differentiation of the Cholesky decomposition*, arXiv 1602.07527, eq. 10.
+    /// sample its z and the derivatives in its m values.
     pub fn pull_back_samples<'z>(
         &self,
         root: &Root,
@@ -189,14 +208,7 @@ impl Joint<'_> {
                 }
             }
         }
-        // Φ(Rᵀ R̄): the lower triangle with half the diagonal; made symmetric, then R⁻ᵀ · R⁻¹ around it.
-        let lower = Mat::from_fn(m, m, |i, j| if i >= j { root.factor.lower()[(i, j)] } else { 0.0 });
-        let product = lower.transpose() * &of_root;
-        let mut inner = Mat::from_fn(m, m, |i, j| 0.5 * product[(i.max(j), i.min(j))]);
-        solve_upper_triangular_in_place(lower.transpose(), inner.as_mut(), Par::Seq);
-        let mut turned = inner.transpose().to_owned();
-        solve_upper_triangular_in_place(lower.transpose(), turned.as_mut(), Par::Seq);
-        self.pull_back(&of_mean, turned.as_ref())
+        self.pull_back(&of_mean, root.pull_back(of_root.as_ref()).as_ref())
     }
 }
 
@@ -210,5 +222,30 @@ impl Root {
     /// R; what is above the diagonal means nothing.
     pub fn lower(&self) -> MatRef<'_, f64> {
         self.factor.lower()
+    }
+
+    /// (R Rᵀ)⁻¹ b, in the place of b.
+    pub fn solve(&self, b: &mut [f64]) {
+        self.factor.solve(b);
+    }
+
+    /// R⁻ᵀ b, in the place of b.
+    pub fn solve_upper(&self, b: &mut [f64]) {
+        self.factor.solve_upper(b);
+    }
+
+    /// The derivatives in the entries of R Rᵀ, as if all of them were free, of a number whose derivatives in those of
+    /// R's lower triangle are given (Murray, *Differentiation of the Cholesky decomposition*, arXiv 1602.07527, eq. 10).
+    pub fn pull_back(&self, of_root: MatRef<'_, f64>) -> Mat<f64> {
+        let m = of_root.nrows();
+        let below = |i: usize, j: usize, matrix: MatRef<'_, f64>| if i >= j { matrix[(i, j)] } else { 0.0 };
+        // Φ(Rᵀ R̄): the lower triangle with half the diagonal; made symmetric, then R⁻ᵀ · R⁻¹ around it.
+        let lower = Mat::from_fn(m, m, |i, j| below(i, j, self.factor.lower()));
+        let product = lower.transpose() * &Mat::from_fn(m, m, |i, j| below(i, j, of_root));
+        let mut inner = Mat::from_fn(m, m, |i, j| 0.5 * product[(i.max(j), i.min(j))]);
+        solve_upper_triangular_in_place(lower.transpose(), inner.as_mut(), Par::Seq);
+        let mut turned = inner.transpose().to_owned();
+        solve_upper_triangular_in_place(lower.transpose(), turned.as_mut(), Par::Seq);
+        turned
     }
 }

@@ -6,8 +6,8 @@
 //! α = ½ ln(σ² + λ) − mean of ½ ln(s²(1 − r(γ + r)) + λ). All conditioned posteriors come from one preparation: for S
 //! maxima n² S to make, n² + n S a point.
 
-use crate::acquisition::normal::log_density;
-use crate::acquisition::{Acquisition, log_cdf};
+use crate::acquisition::Acquisition;
+use crate::acquisition::normal::hazard;
 use crate::surrogate::{GaussianProcess, Imagined, SurrogateError};
 
 use super::Maxima;
@@ -79,13 +79,13 @@ impl<'a> JointEntropySearch<'a> {
 }
 
 /// 1 − r(γ + r), the share of the variance that a cut at γ leaves, and its derivative in γ.
-fn cut(gamma: f64) -> (f64, f64) {
+pub(super) fn cut(gamma: f64) -> (f64, f64) {
     if gamma < -20.0 {
         // The tail is exponential: variance 1/γ² − 6/γ⁴.
         let g2 = gamma * gamma;
         return (1.0 / g2 - 6.0 / (g2 * g2), -2.0 / (g2 * gamma) + 24.0 / (g2 * g2 * gamma));
     }
-    let r = (log_density(gamma) - log_cdf(gamma)).exp();
+    let r = hazard(gamma);
     let kept = (1.0 - r * (gamma + r)).max(0.0);
     // r′ = −r(γ + r).
     (kept, r * (gamma + r) * (gamma + 2.0 * r) - r)

@@ -15,10 +15,10 @@
 use std::sync::Arc;
 
 use super::Maxima;
-use super::joint::log_positive;
-use crate::acquisition::normal::log_density;
+use super::joint::{cut, log_positive};
+use crate::acquisition::Acquisition;
+use crate::acquisition::normal::hazard;
 use crate::acquisition::search::Search;
-use crate::acquisition::{Acquisition, log_cdf};
 use crate::space::Coordinate;
 use crate::surrogate::{GaussianProcess, SurrogateError};
 
@@ -89,13 +89,12 @@ fn condition(
     let variance = before.sd * before.sd;
     let width = (variance + noise).sqrt();
     let a = (before.mean - best) / width;
-    let ratio = (log_density(a) - log_cdf(a)).exp();
-    let mean = before.mean + variance / width * ratio;
-    let cut = variance - variance * variance / (width * width) * ratio * (a + ratio);
+    let mean = before.mean + variance / width * hazard(a);
+    let left = variance - variance * variance / (width * width) * (1.0 - cut(a).0);
     // The observation that leads from the one to the other.
-    let precision = 1.0 / cut - 1.0 / variance;
+    let precision = 1.0 / left - 1.0 / variance;
     if precision > 1e-9 / variance && precision.is_finite() {
-        let value = (mean / cut - before.mean / variance) / precision;
+        let value = (mean / left - before.mean / variance) / precision;
         process.push(place, value, 1.0 / precision);
     }
     Some(process)
@@ -108,10 +107,8 @@ fn left(mean: f64, variance: f64, covariance: f64, of_maximum: (f64, f64)) -> (f
     let s = (variance + its_variance - 2.0 * covariance).max(least);
     let root = s.sqrt();
     let a = (maximum - mean) / root;
-    let b = (log_density(a) - log_cdf(a)).exp();
-    let k = b * (b + a);
-    // b′ = −b(b + a), so k′ = b − k(2b + a).
-    let slope = b - k * (2.0 * b + a);
+    let (kept, slope) = cut(a);
+    let (k, slope) = (1.0 - kept, -slope);
     let u = variance - covariance;
     let v = variance - k * u * u / s;
     let in_a = -slope * u * u / s;

@@ -133,7 +133,7 @@ impl Cells {
         let log_h = |z: f64| if z.is_infinite() { f64::NEG_INFINITY } else { log_improvement(z) };
         let log_side = |k: usize, corner: (u32, u32)| {
             let (low, high) = (log_h(bound(k, corner.0)), log_h(bound(k, corner.1)));
-            sds[k].ln() + low + (-(high - low).exp()).ln_1p().max(f64::MIN)
+            sds[k].ln() + low + (-(high - low).exp()).ln_1p()
         };
         let logs: Vec<f64> = self
             .corners
@@ -145,7 +145,7 @@ impl Cells {
         if log.is_finite() {
             for (cell, of_cell) in self.corners.chunks_exact(m).zip(&logs) {
                 let share = (of_cell - log).exp();
-                if share < 1e-12 {
+                if share.is_nan() || share < 1e-12 {
                     continue;
                 }
                 for (k, corner) in cell.iter().enumerate() {

@@ -8,9 +8,8 @@
 
 use super::Cells;
 use crate::acquisition::baseline::{Baseline, Conditional};
-use crate::acquisition::normal::log_sum;
+use crate::acquisition::normal::{log_sum, quasi_normal};
 use crate::acquisition::{Acquisition, Beliefs};
-use crate::space::sobol::mix;
 use crate::surrogate::SurrogateError;
 
 /// ln of the average gain.
@@ -28,16 +27,24 @@ impl<'a> NoisyExpectedHypervolumeImprovement<'a> {
     /// With `samples` quasi-random samples. `beliefs` name the awaited points and have not taken them in.
     ///
     /// # Errors
-    /// Where the covariance at the baseline cannot be factored, or there is no objective.
+    /// Where the covariance at the baseline cannot be factored, or there is no objective or no baseline.
     pub fn new(beliefs: &'a Beliefs<'_>, samples: usize, seed: u64) -> Result<Self, SurrogateError> {
         let places = beliefs.baseline_places(MOST_BASELINE);
+        let (objectives, count) = (beliefs.objectives.len(), places.len() / beliefs.dimension().max(1));
+        if objectives * count == 0 {
+            return Err(SurrogateError::Empty);
+        }
+        // One sequence for all objectives: two scramblings of the same sequence are not independent of each other.
+        let normals = quasi_normal(samples, objectives * count, seed);
         let baselines = beliefs
             .objectives
             .iter()
-            .zip(0_u64..)
-            .map(|(process, k)| Baseline::new(process, &places, samples, mix(seed ^ mix(k))))
+            .enumerate()
+            .map(|(k, process)| {
+                let of_objective = normals.chunks_exact(objectives * count);
+                Baseline::new(process, &places, of_objective.map(|z| &z[k * count..(k + 1) * count]))
+            })
             .collect::<Result<Vec<_>, _>>()?;
-        let count = baselines.first().ok_or(SurrogateError::Empty)?.values.first().map_or(0, Vec::len);
         let outcome = |s: usize, p: usize| -> Vec<f64> {
             baselines.iter().map(|baseline| baseline.values[s][p]).collect()
         };

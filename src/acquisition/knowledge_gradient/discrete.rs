@@ -21,9 +21,19 @@ pub fn discrete_knowledge_gradient<'a>(
     search: &Search<'_>,
 ) -> Result<ValueOfInformation<'a>, SurrogateError> {
     let objective = beliefs.objectives.first().ok_or(SurrogateError::Empty)?;
+    ValueOfInformation::new(objective, &choices(beliefs, search)?)
+}
+
+/// The points among which the best posterior mean is taken home, row after row: evaluated ones, and those that stand for
+/// the domain.
+///
+/// # Errors
+/// Where there is no objective.
+pub fn choices(beliefs: &Beliefs<'_>, search: &Search<'_>) -> Result<Vec<f64>, SurrogateError> {
+    let objective = beliefs.objectives.first().ok_or(SurrogateError::Empty)?;
     let mut rows = beliefs.baseline_places(MOST_EVALUATED);
     rows.extend(representers(objective, search));
-    ValueOfInformation::new(objective, &rows)
+    Ok(rows)
 }
 
 /// Points that stand for the domain when the best posterior mean is sought, row after row.

@@ -1,27 +1,24 @@
 //! The one list of algorithms: what a study may name, what `GET /v1/algorithms` answers, and how each is made.
 //!
 //! An entry is a name, what it is for, its settings, its source, and its maker: from the beliefs, a search and the
-//! settings to a function to be maximized, or straight to a point. A new algorithm is one file and one entry.
+//! settings to a function to be maximized, or straight to a point (`makers`); and how a batch is valued as a whole, where
+//! that is had (`together`). A new algorithm is one file and one entry.
+
+mod known;
+mod makers;
+mod together;
 
 use serde_json::{Map, Value as Json};
 
-use super::entropy::{
-    JointEntropySearch, MaxValueEntropySearch, PredictiveEntropySearch, gumbel_maxima, information_gains,
-    sample_maxima,
-};
-use super::hypervolume::{ExpectedHypervolumeImprovement, NoisyExpectedHypervolumeImprovement};
-use super::knowledge_gradient::{
-    Ascent, SimulatedKnowledgeGradient, discrete_knowledge_gradient, one_shot, stochastic_ascent,
-};
-use super::noisy_expected_improvement::{LogNoisyExpectedImprovement, exact_noisy_expected_improvement};
-use super::probability_of_improvement::LogProbabilityOfImprovement;
+use super::batch::Batch;
 use super::search::{Candidate, Search};
-use super::settings::{Range, Setting, Settings};
-use super::thompson::{ThompsonPath, draw_at};
-use super::upper_confidence_bound::{UpperConfidenceBound, scheduled_beta};
-use super::{Acquisition, Beliefs, LogExpectedImprovement, Sum};
+use super::settings::{Setting, Settings};
+use super::{Acquisition, Beliefs, Sum};
 use crate::space::Fault;
-use crate::surrogate::{GaussianProcess, SurrogateError};
+use crate::surrogate::SurrogateError;
+use known::*;
+use makers::*;
+use together::*;
 
 /// One algorithm by name.
 #[derive(Clone, Copy, Debug)]
@@ -37,9 +34,12 @@ pub struct Algorithm {
     /// Whether it looks at every objective of several; the others look at a weighting of them.
     pub is_multi_objective: bool,
     pub(super) maker: Maker,
+    /// What q points are worth together, where that can be had.
+    pub(super) jointly: Option<Jointly>,
 }
 
 /// What an algorithm is made from.
+#[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) beliefs: &'a Beliefs<'a>,
     pub(super) search: &'a Search<'a>,
@@ -49,6 +49,22 @@ pub(super) struct Context<'a> {
 type Made<'a> = Result<Box<dyn Acquisition + 'a>, SurrogateError>;
 type Make = for<'a> fn(&Context<'a>) -> Made<'a>;
 type Direct = for<'a> fn(&Context<'a>, &Sum<'_>) -> Result<Option<Candidate>, SurrogateError>;
+
+/// From beliefs that have not taken in the awaited results, the same ones that have, weights and q; nothing where the
+/// weights stand in the way.
+pub(super) type Jointly = for<'a> fn(&Together<'a>) -> Result<Option<Box<dyn Batch + 'a>>, SurrogateError>;
+
+/// What a batch is valued from.
+pub(super) struct Together<'a> {
+    pub(super) beliefs: &'a Beliefs<'a>,
+    /// The beliefs with the awaited results taken in at their means.
+    pub(super) believing: &'a Beliefs<'a>,
+    pub(super) search: &'a Search<'a>,
+    pub(super) settings: &'a Settings,
+    pub(super) weights: &'a Sum<'a>,
+    /// How many points.
+    pub(super) q: usize,
+}
 
 /// How an algorithm is made.
 #[derive(Clone, Copy, Debug)]
@@ -87,56 +103,6 @@ pub fn choose(name: &str, settings: &Map<String, Json>) -> Result<Chosen, Vec<Fa
     Ok(Chosen { algorithm, settings: Settings::check(algorithm.settings, settings)? })
 }
 
-const fn integer(name: &'static str, purpose: &'static str, default: u32, high: u32) -> Setting {
-    Setting { name, purpose, range: Range::Integer { default, low: 1, high } }
-}
-
-const MARGIN: Setting = Setting {
-    name: "margin",
-    purpose: "by how much to improve, in standard deviations of the objective's values",
-    range: Range::Number { default: 0.01, low: 0.0, high: 10.0 },
-};
-const SCHEDULE: Setting = Setting {
-    name: "schedule",
-    purpose: "whether beta grows with the trials or is fixed",
-    range: Range::Choice(&["growing", "fixed"]),
-};
-const BETA: Setting = Setting {
-    name: "beta",
-    purpose: "the fixed weight of the variance: the bound is mean + sqrt(beta) sd",
-    range: Range::Number { default: 4.0, low: 0.0, high: 1e4 },
-};
-const DOMAIN: Setting = Setting {
-    name: "domain",
-    purpose: "where the drawn function is maximized: the continuum, or exactly on points spread over it",
-    range: Range::Choice(&["continuum", "grid"]),
-};
-const SAMPLES: Setting =
-    integer("samples", "quasi-random samples of what the evaluated points are worth", 64, 1024);
-const FRONTS: Setting = integer("samples", "quasi-random samples of the front", 16, 256);
-const OUTCOMES: Setting = integer("outcomes", "quantiles of the imagined outcome", 8, 128);
-const STARTS: Setting = integer("starts", "places to ascend from", 4, 64);
-const STEPS: Setting = integer("steps", "steps from each start", 30, 1000);
-const DRAWS: Setting = integer("draws", "draws of the outcome for a gradient", 4, 256);
-const DECAY: Setting = Setting {
-    name: "decay",
-    purpose: "a in the length a/(a + t) of step t",
-    range: Range::Number { default: 4.0, low: 0.1, high: 1e3 },
-};
-const MAXIMA: Setting = integer("maxima", "drawn maxima to average over", 16, 256);
-const CONDITIONED: Setting = integer("maxima", "drawn maxima to average over", 8, 128);
-const DRAWN_BY: Setting = Setting {
-    name: "drawn_by",
-    purpose: "how maxima are drawn: from a Gumbel distribution or as those of drawn functions",
-    range: Range::Choice(&["gumbel", "paths"]),
-};
-const POINTS: Setting = Setting {
-    name: "points",
-    purpose: "points that stand for the domain",
-    range: Range::Integer { default: 150, low: 2, high: 1000 },
-};
-const DRAWN: Setting = integer("samples", "joint samples at the points", 256, 4096);
-
 /// Every algorithm that a study may name.
 pub static ALGORITHMS: [Algorithm; 20] = [
     Algorithm {
@@ -146,6 +112,7 @@ pub static ALGORITHMS: [Algorithm; 20] = [
         settings: &[],
         is_multi_objective: false,
         maker: Maker::Policy,
+        jointly: None,
     },
     Algorithm {
         name: "log_expected_improvement",
@@ -154,6 +121,7 @@ pub static ALGORITHMS: [Algorithm; 20] = [
         settings: &[],
         is_multi_objective: false,
         maker: Maker::Believing(expected_improvement),
+        jointly: Some(improvement_together),
     },
     Algorithm {
         name: "noisy_expected_improvement",
@@ -162,6 +130,7 @@ pub static ALGORITHMS: [Algorithm; 20] = [
         settings: &[SAMPLES],
         is_multi_objective: false,
         maker: Maker::Sampling(noisy_expected_improvement),
+        jointly: Some(noisy_improvement_together),
     },
     Algorithm {
         name: "exact_noisy_expected_improvement",
@@ -170,6 +139,7 @@ pub static ALGORITHMS: [Algorithm; 20] = [
         settings: &[],
         is_multi_objective: false,
         maker: Maker::Believing(exact_noisy),
+        jointly: None,
     },
     Algorithm {
         name: "probability_of_improvement",
@@ -178,6 +148,7 @@ pub static ALGORITHMS: [Algorithm; 20] = [
         settings: &[MARGIN],
         is_multi_objective: false,
         maker: Maker::Believing(probability_of_improvement),
+        jointly: None,
     },
     Algorithm {
         name: "upper_confidence_bound",
@@ -186,6 +157,7 @@ pub static ALGORITHMS: [Algorithm; 20] = [
         settings: &[SCHEDULE, BETA],
         is_multi_objective: false,
         maker: Maker::Believing(upper_confidence_bound),
+        jointly: None,
     },
     Algorithm {
         name: "thompson_sampling",
@@ -194,6 +166,7 @@ pub static ALGORITHMS: [Algorithm; 20] = [
         settings: &[DOMAIN],
         is_multi_objective: false,
         maker: Maker::Direct { direct: thompson_on_grid, otherwise: thompson_path },
+        jointly: None,
     },
     Algorithm {
         name: "knowledge_gradient",
@@ -202,6 +175,7 @@ pub static ALGORITHMS: [Algorithm; 20] = [
         settings: &[],
         is_multi_objective: false,
         maker: Maker::Believing(knowledge_gradient),
+        jointly: Some(knowledge_together),
     },
     Algorithm {
         name: "knowledge_gradient_simulated",
@@ -210,6 +184,7 @@ pub static ALGORITHMS: [Algorithm; 20] = [
         settings: &[OUTCOMES],
         is_multi_objective: false,
         maker: Maker::Believing(simulated_knowledge_gradient),
+        jointly: None,
     },
     Algorithm {
         name: "knowledge_gradient_stochastic",
@@ -218,6 +193,7 @@ pub static ALGORITHMS: [Algorithm; 20] = [
         settings: &[STARTS, STEPS, DRAWS, DECAY],
         is_multi_objective: false,
         maker: Maker::Direct { direct: stochastic_knowledge_gradient, otherwise: knowledge_gradient },
+        jointly: None,
     },
     Algorithm {
         name: "knowledge_gradient_one_shot",
@@ -226,6 +202,7 @@ pub static ALGORITHMS: [Algorithm; 20] = [
         settings: &[OUTCOMES],
         is_multi_objective: false,
         maker: Maker::Direct { direct: one_shot_knowledge_gradient, otherwise: knowledge_gradient },
+        jointly: None,
     },
     Algorithm {
         name: "max_value_entropy_search",
@@ -234,6 +211,7 @@ pub static ALGORITHMS: [Algorithm; 20] = [
         settings: &[MAXIMA, DRAWN_BY],
         is_multi_objective: false,
         maker: Maker::Believing(max_value_entropy_search),
+        jointly: Some(max_value_together),
     },
     Algorithm {
         name: "joint_entropy_search",
@@ -242,6 +220,7 @@ pub static ALGORITHMS: [Algorithm; 20] = [
         settings: &[MAXIMA],
         is_multi_objective: false,
         maker: Maker::Believing(joint_entropy_search),
+        jointly: Some(joint_together),
     },
     Algorithm {
         name: "predictive_entropy_search",
@@ -250,6 +229,7 @@ pub static ALGORITHMS: [Algorithm; 20] = [
         settings: &[CONDITIONED],
         is_multi_objective: false,
         maker: Maker::Believing(predictive_entropy_search),
+        jointly: Some(predictive_together),
     },
     Algorithm {
         name: "entropy_search",
@@ -258,6 +238,7 @@ pub static ALGORITHMS: [Algorithm; 20] = [
         settings: &[POINTS, DRAWN],
         is_multi_objective: false,
         maker: Maker::Direct { direct: entropy_search, otherwise: max_value_entropy_search },
+        jointly: None,
     },
     Algorithm {
         name: "expected_hypervolume_improvement",
@@ -266,6 +247,7 @@ pub static ALGORITHMS: [Algorithm; 20] = [
         settings: &[],
         is_multi_objective: true,
         maker: Maker::Believing(expected_hypervolume_improvement),
+        jointly: None,
     },
     Algorithm {
         name: "noisy_expected_hypervolume_improvement",
@@ -274,6 +256,7 @@ pub static ALGORITHMS: [Algorithm; 20] = [
         settings: &[FRONTS],
         is_multi_objective: true,
         maker: Maker::Sampling(noisy_expected_hypervolume_improvement),
+        jointly: None,
     },
     Algorithm {
         name: "probability_of_feasibility",
@@ -282,6 +265,7 @@ pub static ALGORITHMS: [Algorithm; 20] = [
         settings: &[],
         is_multi_objective: false,
         maker: Maker::Policy,
+        jointly: None,
     },
     Algorithm {
         name: "space_filling",
@@ -290,6 +274,7 @@ pub static ALGORITHMS: [Algorithm; 20] = [
         settings: &[],
         is_multi_objective: false,
         maker: Maker::Policy,
+        jointly: None,
     },
     Algorithm {
         name: "random",
@@ -298,165 +283,9 @@ pub static ALGORITHMS: [Algorithm; 20] = [
         settings: &[],
         is_multi_objective: false,
         maker: Maker::Policy,
+        jointly: None,
     },
 ];
-
-/// The first objective, and f*.
-fn objective<'a>(context: &Context<'a>) -> Result<(&'a GaussianProcess, f64), SurrogateError> {
-    let beliefs = context.beliefs;
-    let process = beliefs.objectives.first().ok_or(SurrogateError::Empty)?;
-    Ok((&**process, beliefs.incumbent().ok_or(SurrogateError::Empty)?))
-}
-
-fn expected_improvement<'a>(context: &Context<'a>) -> Made<'a> {
-    let (objective, incumbent) = objective(context)?;
-    Ok(Box::new(LogExpectedImprovement { objective, incumbent }))
-}
-
-fn noisy_expected_improvement<'a>(context: &Context<'a>) -> Made<'a> {
-    let samples = context.settings.integer(&SAMPLES);
-    Ok(Box::new(LogNoisyExpectedImprovement::new(context.beliefs, samples, context.search.seed)?))
-}
-
-fn exact_noisy<'a>(context: &Context<'a>) -> Made<'a> {
-    Ok(Box::new(exact_noisy_expected_improvement(context.beliefs)?))
-}
-
-fn probability_of_improvement<'a>(context: &Context<'a>) -> Made<'a> {
-    let (objective, incumbent) = objective(context)?;
-    let target = incumbent + context.settings.number(&MARGIN);
-    Ok(Box::new(LogProbabilityOfImprovement { objective, target }))
-}
-
-fn upper_confidence_bound<'a>(context: &Context<'a>) -> Made<'a> {
-    let (objective, incumbent) = objective(context)?;
-    let beta = match context.settings.choice(&SCHEDULE) {
-        "fixed" => context.settings.number(&BETA),
-        _ => scheduled_beta(context.beliefs.trials, context.beliefs.dimension()),
-    };
-    Ok(Box::new(UpperConfidenceBound { objective, incumbent, beta }))
-}
-
-fn thompson_path<'a>(context: &Context<'a>) -> Made<'a> {
-    // Functions are drawn from what is known: what is awaited changes a drawn function in no way that helps.
-    let (objective, incumbent) = objective(context)?;
-    Ok(Box::new(ThompsonPath::new(objective, incumbent, context.search.seed)))
-}
-
-fn thompson_on_grid(context: &Context<'_>, weights: &Sum<'_>) -> Result<Option<Candidate>, SurrogateError> {
-    if context.settings.choice(&DOMAIN) != "grid" {
-        return Ok(None);
-    }
-    let (objective, incumbent) = objective(context)?;
-    let rows = context.search.raw_points();
-    let drawn = draw_at(objective, &rows, context.search.seed)?;
-    let values: Vec<f64> =
-        drawn.iter().map(|f| super::upper_confidence_bound::log_softplus(f - incumbent).0).collect();
-    Ok(best_weighted(context, weights, &rows, values))
-}
-
-fn knowledge_gradient<'a>(context: &Context<'a>) -> Made<'a> {
-    Ok(Box::new(discrete_knowledge_gradient(context.beliefs, context.search)?))
-}
-
-fn simulated_knowledge_gradient<'a>(context: &Context<'a>) -> Made<'a> {
-    let (objective, _) = objective(context)?;
-    let outcomes = context.settings.integer(&OUTCOMES);
-    Ok(Box::new(SimulatedKnowledgeGradient::new(objective, context.search, outcomes)))
-}
-
-fn stochastic_knowledge_gradient(
-    context: &Context<'_>,
-    weights: &Sum<'_>,
-) -> Result<Option<Candidate>, SurrogateError> {
-    let (objective, _) = objective(context)?;
-    let gradient_of = SimulatedKnowledgeGradient::new(objective, context.search, 1);
-    let ascent = Ascent {
-        starts: context.settings.integer(&STARTS),
-        steps: context.settings.integer(&STEPS),
-        draws: context.settings.integer(&DRAWS),
-        decay: context.settings.number(&DECAY),
-    };
-    Ok(stochastic_ascent(&gradient_of, weights, ascent))
-}
-
-fn one_shot_knowledge_gradient(
-    context: &Context<'_>,
-    weights: &Sum<'_>,
-) -> Result<Option<Candidate>, SurrogateError> {
-    let (objective, _) = objective(context)?;
-    one_shot(objective, context.search, weights, context.settings.integer(&OUTCOMES))
-}
-
-fn max_value_entropy_search<'a>(context: &Context<'a>) -> Made<'a> {
-    let (objective, incumbent) = objective(context)?;
-    let count = context.settings.integer(&MAXIMA);
-    // A maximum is at least what is known to be reached.
-    let least = incumbent + 1e-6;
-    let maxima = match context.settings.choice(&DRAWN_BY) {
-        "paths" => sample_maxima(objective, context.search, count, context.search.seed)
-            .values
-            .into_iter()
-            .map(|value| value.max(least))
-            .collect(),
-        _ => gumbel_maxima(&objective.predict_many(&context.search.raw_points()), count, least),
-    };
-    Ok(Box::new(MaxValueEntropySearch { objective, maxima }))
-}
-
-fn joint_entropy_search<'a>(context: &Context<'a>) -> Made<'a> {
-    let (objective, _) = objective(context)?;
-    let maxima =
-        sample_maxima(objective, context.search, context.settings.integer(&MAXIMA), context.search.seed);
-    Ok(Box::new(JointEntropySearch::new(objective, &maxima)?))
-}
-
-fn predictive_entropy_search<'a>(context: &Context<'a>) -> Made<'a> {
-    let (objective, _) = objective(context)?;
-    let count = context.settings.integer(&CONDITIONED);
-    let maxima = sample_maxima(objective, context.search, count, context.search.seed);
-    Ok(Box::new(PredictiveEntropySearch::new(objective, &maxima, context.search)?))
-}
-
-fn entropy_search(context: &Context<'_>, weights: &Sum<'_>) -> Result<Option<Candidate>, SurrogateError> {
-    let (objective, _) = objective(context)?;
-    let d = context.beliefs.dimension();
-    let most = context.settings.integer(&POINTS);
-    let raw = context.search.raw_points();
-    let count = raw.len() / d.max(1);
-    // Evenly from the raw points: spread ones come first, those around the best trials after them.
-    let rows: Vec<f64> = (0..most.min(count))
-        .flat_map(|k| {
-            let i = k * count / most.min(count);
-            raw[i * d..(i + 1) * d].to_vec()
-        })
-        .collect();
-    let gains = information_gains(objective, &rows, context.settings.integer(&DRAWN), context.search.seed)?;
-    let values = gains.iter().map(|gain| super::entropy::log_positive(*gain).0).collect();
-    Ok(best_weighted(context, weights, &rows, values))
-}
-
-fn expected_hypervolume_improvement<'a>(context: &Context<'a>) -> Made<'a> {
-    Ok(Box::new(ExpectedHypervolumeImprovement::new(context.beliefs)))
-}
-
-fn noisy_expected_hypervolume_improvement<'a>(context: &Context<'a>) -> Made<'a> {
-    let samples = context.settings.integer(&FRONTS);
-    Ok(Box::new(NoisyExpectedHypervolumeImprovement::new(context.beliefs, samples, context.search.seed)?))
-}
-
-/// The best of some places that are not taken, their values weighted.
-fn best_weighted(
-    context: &Context<'_>,
-    weights: &Sum<'_>,
-    rows: &[f64],
-    mut values: Vec<f64>,
-) -> Option<Candidate> {
-    let mut of_weights = vec![0.0; values.len()];
-    weights.rate(rows, &mut of_weights);
-    values.iter_mut().zip(&of_weights).for_each(|(value, weight)| *value += weight);
-    context.search.best_open(rows, &values).map(|(_, candidate)| candidate)
-}
 
 #[cfg(test)]
 mod tests {
