@@ -46,7 +46,10 @@ function Panel({ study, live, trial, reload }: ViewProps & { trial: Trial; reloa
       <section aria-label="Point">
         <h3>Point</h3>
         <PointTable study={study} parameters={trial.parameters as Record<string, unknown>} />
-        <p class="note">Proposed by <b>{trial.origin.replaceAll("_", " ")}</b> from revision {trial.history_revision}.</p>
+        <p class="note">
+          Proposed by <b>{trial.origin.replaceAll("_", " ")}</b> from revision {trial.history_revision}.{" "}
+          <button type="button" class="link" onClick={() => go(`/studies/${study.id}/model?through=${trial.number}`)}>Why this point?</button>
+        </p>
       </section>
       {trial.metrics && (
         <section aria-label="Results">
