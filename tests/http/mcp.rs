@@ -26,7 +26,7 @@ async fn call(client: &Client, tool: &'static str, arguments: Json) -> Result<Js
 /// What an assistant does: define, ask, tell, and read what was learned.
 async fn works(client: &Client) {
     let info = client.peer_info().unwrap();
-    assert_eq!(info.server_info.name, "tellus");
+    assert_eq!(info.server_info.as_ref().unwrap().name, "tellus");
     assert!(info.instructions.as_ref().unwrap().contains("`ask`"));
     let tools = client.list_all_tools().await.unwrap();
     let named = |name: &str| tools.iter().find(|tool| tool.name == name);

@@ -33,6 +33,9 @@ export function placesOf(parameter: Parameter, most: number): Place[] {
   });
 }
 
+/** A value as a table holds it. */
+const cell = (value: unknown): string | number => (typeof value === "number" ? value : shown(value));
+
 /** Whether a parameter's places lie so close that values between them can be drawn. */
 const isDense = (parameter: Parameter, places: Place[]): boolean => !isNamed(parameter) && places.length === ACROSS;
 
@@ -84,7 +87,7 @@ export function slice(columns: ColumnsAnswer | null, parameter: Parameter, metri
       marks,
       legend: [{ color: palette.model, label: "posterior mean", shape: "line" }, { color: palette.model, label: "90 % interval", shape: "area" }, { color: palette.point, label: "trials, wherever they are in the other parameters", shape: "dot" }],
     },
-    rows: () => [[parameter.name, "mean", "sd", "q05", "q50", "q95"], ...told.map((each) => [shown(each.value), each.mean, each.sd, each.q05, each.q50, each.q95])],
+    rows: () => [[parameter.name, "mean", "sd", "q05", "q50", "q95"], ...told.map((each) => [cell(each.value), each.mean, each.sd, each.q05, each.q50, each.q95])],
     summary: `What the model expects of ${metric} along ${parameter.name}, with all else as in ${through.name}.`,
     empty: told.length === 0 ? (answer.reason ?? "Nothing of this metric was observed yet.") : null,
   };
@@ -108,7 +111,7 @@ export function worth(parameter: Parameter, places: Place[], answer: PredictAnsw
   if (here !== null) marks.push({ type: "rule", at: here, across: "x", color: palette.best, label: through.name });
   return {
     chart: { x: parameterAxis(parameter), y: { label: "expected improvement, relative", kind: "linear", domain: [0, 1.08] }, marks },
-    rows: () => [[parameter.name, "relative", "log_expected_improvement"], ...places.map((place, i) => [shown(place.value), values[i]!, answer.log_expected_improvement![i]!])],
+    rows: () => [[parameter.name, "relative", "log_expected_improvement"], ...places.map((place, i) => [cell(place.value), values[i]!, answer.log_expected_improvement![i]!])],
     summary: `What a trial along ${parameter.name} is expected to improve, with all else as in ${through.name}.`,
     empty: values.length === 0 ? "It is known once a result keeps every constraint." : null,
   };
@@ -175,7 +178,7 @@ export function contour(study: Study, columns: ColumnsAnswer | null, a: Paramete
       x: axisA, y: axisB, marks,
       legend: [...ends.map((value, i) => ({ color: ramp(palette.ramp, i / 2), label: number(value, 3), shape: "bar" as const })), { color: palette.ink, label: "trial", shape: "dot" }, { color: palette.best, label: through.name, shape: "ring" }],
     },
-    rows: () => [[a.name, b.name, "mean", "sd", "log_expected_improvement"], ...told.map((each, i) => [shown(xs[i % xs.length]!.value), shown(ys[Math.floor(i / xs.length)]!.value), each?.mean ?? null, each?.sd ?? null, answer.log_expected_improvement?.[i] ?? null])],
+    rows: () => [[a.name, b.name, "mean", "sd", "log_expected_improvement"], ...told.map((each, i) => [cell(xs[i % xs.length]!.value), cell(ys[Math.floor(i / xs.length)]!.value), each?.mean ?? null, each?.sd ?? null, answer.log_expected_improvement?.[i] ?? null])],
     summary: `The ${LAYERS[layer]} of ${metric} over ${a.name} and ${b.name}, with all else as in ${through.name}.`,
     empty: known ? null : (answer.reason ?? "Nothing of this metric was observed yet."),
   };

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::request::Parts;
 use rmcp::ErrorData;
-use rmcp::handler::server::ServerHandler;
+use rmcp::ServerHandler;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, JsonObject, ListToolsResult,
     PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
