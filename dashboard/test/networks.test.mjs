@@ -36,7 +36,7 @@ test("a network is uploaded and inspected, and a file that is none is refused", 
   await page.getByRole("heading", { name: "<b>biodiesel</b>" }).waitFor();
   const { networks } = await server.api.get("/v1/networks");
   assert.equal(networks.length, 1);
-  await page.getByText(networks[0].id).waitFor();
+  await page.getByText(networks[0].id, { exact: true }).waitFor();
   await page.getByRole("rowheader", { name: networks[0].inputs[0].name, exact: true }).first().waitFor();
   assert.deepEqual(page.wrong, []);
 });
