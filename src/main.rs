@@ -40,6 +40,8 @@ enum Command {
     Watch(cli::look::Watch),
     /// Draw a study's trials, and its best so far, as an SVG picture.
     Plot(cli::plot::Plot),
+    /// Serve an assistant over standard input and output (Model Context Protocol).
+    Mcp(cli::mcp::Mcp),
 }
 
 #[tokio::main]
@@ -67,5 +69,6 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Trials(arguments) => cli::look::trials(arguments).await,
         Command::Watch(arguments) => cli::look::watch(arguments).await,
         Command::Plot(arguments) => cli::plot::plot(arguments).await,
+        Command::Mcp(arguments) => cli::mcp::mcp(arguments).await,
     }
 }

@@ -16,6 +16,11 @@ export type HistoryAnswer = Schemas["HistoryAnswer"];
 export type ColumnsAnswer = Schemas["ColumnsAnswer"];
 export type CurvesAnswer = Schemas["CurvesAnswer"];
 export type BestAnswer = Schemas["BestAnswer"];
+export type PredictAnswer = Schemas["PredictAnswer"];
+export type InsightsAnswer = Schemas["InsightsAnswer"];
+export type ModelInsight = Schemas["ModelInsight"];
+export type Network = Schemas["Network"];
+export type Solve = Schemas["Solve"];
 export type TellRequest = Schemas["TellRequest"];
 export type StudyEvent = Schemas["Event"];
 export type Problem = Schemas["Problem"];
@@ -46,11 +51,13 @@ function fill(path: Path, names: Record<string, string | number>): string {
 
 async function send<T>(method: string, url: string, body?: unknown): Promise<T> {
   let response: Response;
+  const file = body instanceof Blob;
+  const kind = file ? "application/octet-stream" : "application/json";
   try {
     response = await fetch(url, {
       method,
-      headers: body === undefined ? { accept: "application/json" } : { "content-type": "application/json", accept: "application/json" },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      headers: body === undefined ? { accept: "application/json" } : { "content-type": kind, accept: "application/json" },
+      body: body === undefined ? undefined : file ? body : JSON.stringify(body),
     });
   } catch {
     throw new Refusal(0, "The service does not answer", "Check that it is running and that you are connected; this page goes on by itself.");
@@ -82,6 +89,15 @@ export const api = {
   table: (study: string, query: Query<"get_table">) =>
     send<TableAnswer>("GET", withQuery(fill("/v1/studies/{study}/table", { study }), query)),
   best: (study: string) => send<BestAnswer>("GET", fill("/v1/studies/{study}/best", { study })),
+  predict: (study: string, points: Point[]) =>
+    send<PredictAnswer>("POST", fill("/v1/studies/{study}/predict", { study }), { points } satisfies Schemas["PredictRequest"]),
+  insights: (study: string) => send<InsightsAnswer>("GET", fill("/v1/studies/{study}/insights", { study })),
+  networks: (query: Query<"list_networks">) => send<Schemas["NetworkList"]>("GET", withQuery("/v1/networks", query)),
+  network: (network: string) => send<Network>("GET", fill("/v1/networks/{network}", { network })),
+  uploadNetwork: (name: string, file: Blob) => send<Network>("POST", withQuery("/v1/networks", { name } satisfies Query<"create_network">), file),
+  deleteNetwork: (network: string) => send<void>("DELETE", fill("/v1/networks/{network}", { network })),
+  solve: (study: string, evaluations: number) => send<Solve>("POST", fill("/v1/studies/{study}/solve", { study }), { evaluations } satisfies Schemas["SolveRequest"]),
+  cancelSolve: (study: string) => send<Solve>("DELETE", fill("/v1/studies/{study}/solve", { study })),
   trials: (study: string, query: Query<"list_trials">) =>
     send<Schemas["TrialList"]>("GET", withQuery(fill("/v1/studies/{study}/trials", { study }), query)),
   trial: (study: string, number: number) =>

@@ -6,6 +6,7 @@ import { render } from "preact";
 import { useEffect } from "preact/hooks";
 import { ComparePage } from "./pages/compare";
 import { CreatePage } from "./pages/create";
+import { NetworkPage, NetworksPage } from "./pages/networks";
 import { StudiesPage } from "./pages/studies";
 import { StudyPage } from "./pages/study";
 import { Empty } from "./parts/parts";
@@ -23,6 +24,7 @@ function Head({ path }: { path: string }) {
       <Link to="/" class="brand"><img src="/assets/icon.svg" width="26" height="26" alt="" />Tellus</Link>
       <nav aria-label="Main">
         <Link to="/" {...here(path === "/" || path.startsWith("/studies") || path === "/new")}>Studies</Link>
+        <Link to="/networks" {...here(path.startsWith("/networks"))}>Networks</Link>
         <Link to="/compare" {...here(path === "/compare")}>Compare</Link>
         <a href="/docs/">API</a>
       </nav>
@@ -42,6 +44,8 @@ function Page({ path }: { path: string }) {
   if (path === "/") return <StudiesPage />;
   if (path === "/new") return <CreatePage />;
   if (path === "/compare") return <ComparePage />;
+  if (path === "/networks") return <NetworksPage />;
+  if (room === "networks" && id && !view) return <NetworkPage key={id} id={id} />;
   if (room === "studies" && id) return <StudyPage key={id} id={id} view={view ?? ""} />;
   return (
     <Empty title="There is no such page" page>

@@ -2,7 +2,7 @@
 //
 // TELLUS_BIN names the program, CHROMIUM the browser; target/debug/tellus and the one in PATH where they are not set.
 import { spawn, execSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -90,6 +90,22 @@ export const WIDE = {
   ],
   metrics: [{ name: "loss", goal: "minimize" }, { name: "latency_ms", goal: "constrain", upper: 18 }, { name: "seconds", goal: "record" }],
 };
+
+/** Uploads one of the networks that the service is tested with. */
+export async function uploaded(url, name) {
+  const body = readFileSync(join(root, "tests/fixtures/networks", `${name}.onnx`));
+  const response = await fetch(`${url}/v1/networks?name=${name}`, { method: "POST", headers: { "content-type": "application/octet-stream" }, body });
+  if (!response.ok) throw new Error(`${name}: ${response.status} ${await response.text()}`);
+  return response.json();
+}
+
+/** A study of two numbers through a network, or two, which the service evaluates. */
+export const throughNetwork = (name, phi, goal) => ({
+  name, seed: 4,
+  parameters: [{ name: "time", type: "float", low: 0, high: 1 }, { name: "heat", type: "float", low: 0, high: 1 }],
+  metrics: [{ name: "yield", goal: "maximize" }],
+  network: { phi: phi.id, goal: goal ? { network: goal.id } : { linear: Array(phi.outputs[0].shape.reduce((product, n) => product * n, 1)).fill(1) }, evaluate: "server" },
+});
 
 /** A generator of numbers in [0, 1), the same each time. */
 export function random(seed) {

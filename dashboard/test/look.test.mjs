@@ -4,15 +4,18 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
-import { browse, fill, open, serve, WIDE } from "./given.mjs";
+import { browse, fill, open, serve, throughNetwork, uploaded, WIDE } from "./given.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-let server, browser, study;
+let server, browser, study, network, solved;
 before(async () => {
   [server, browser] = await Promise.all([serve(), browse()]);
   study = await server.api.post("/v1/studies", { name: "looked at", ...WIDE });
   await fill(server.api, study.id, 120);
   await server.api.post(`/v1/studies/${study.id}/ask`, { count: 2, worker: "ada" });
+  network = await uploaded(server.url, "bio_phi");
+  solved = await server.api.post("/v1/studies", throughNetwork("solved", network));
+  await server.api.post(`/v1/studies/${solved.id}/solve`, { evaluations: 12 });
 });
 after(async () => {
   await browser?.close();
@@ -30,7 +33,8 @@ async function violations(page) {
 const PAGES = () => [
   ["/", ".study-row"], ["/new", "text=to be settled"], [`/studies/${study.id}`, ".pairs td"], [`/studies/${study.id}/trials`, ".table-row .state"],
   [`/studies/${study.id}/plots`, "#plot-durations, #plot-plane canvas"], [`/studies/${study.id}/bench`, ".open-trial"], [`/studies/${study.id}/setup`, ".code pre"],
-  [`/studies/${study.id}?trial=3`, "dialog .pairs"], [`/compare?studies=${study.id}`, "#plot-compare canvas"], ["/studies/nothing", "text=no such study"], ["/networks/none/none", "text=nothing at this path"],
+  [`/studies/${study.id}?trial=3`, "dialog .pairs"], [`/compare?studies=${study.id}`, "#plot-compare canvas"], ["/studies/nothing", "text=no such study"],
+  [`/studies/${study.id}/model`, "#plot-over canvas"], ["/networks", ".pairs a"], [`/networks/${network.id}`, "text=Coefficients"], [`/studies/${solved.id}`, ".solve"], ["/networks/nothing", "text=no such network"], ["/networks/none/none", "text=nothing at this path"],
 ];
 
 for (const [theme, width] of [["light", 1360], ["dark", 1360], ["light", 390], ["dark", 390]]) {

@@ -1,10 +1,13 @@
 // Pictures of every page in both themes, and at a phone's width, into docs/dashboard/. Not a test: look at them.
 //
 //   npm --prefix dashboard run screenshots [folder]
+//
+// Where pngquant is installed (Debian's package), the pictures are made small by it.
+import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { browse, evaluated, fill, open, random, serve, WIDE } from "./given.mjs";
+import { browse, evaluated, fill, open, random, serve, throughNetwork, uploaded, WIDE } from "./given.mjs";
 
 const folder = process.argv[2] ?? join(dirname(fileURLToPath(import.meta.url)), "../../docs/dashboard");
 mkdirSync(folder, { recursive: true });
@@ -40,6 +43,11 @@ const bench = await api.post("/v1/studies", {
 });
 await api.post(`/v1/studies/${bench.id}/ask`, { count: 3, worker: "ada", lease_seconds: 172_800 });
 await api.post(`/v1/studies/${bench.id}/trials`, { trials: [{ parameters: { temperature_c: 60, ph: 7, catalyst: "Pd" } }] });
+const [phi, goal] = [await uploaded(server.url, "bio_phi"), await uploaded(server.url, "bio_goal")];
+for (const name of ["lenet", "sk_forest"]) await uploaded(server.url, name);
+const solved = await api.post("/v1/studies", throughNetwork("biodiesel yield", phi, goal));
+await api.post(`/v1/studies/${solved.id}/solve`, { evaluations: 160 });
+while ((await api.get(`/v1/studies/${solved.id}/solve`)).state === "running") await new Promise((resolve) => setTimeout(resolve, 200));
 
 const pages = [
   ["studies", "/", ".study-row"],
@@ -49,21 +57,30 @@ const pages = [
   ["trial", `/studies/${main.id}/trials?trial=12`, "dialog .pairs"],
   ["plots", `/studies/${main.id}/plots`, "#plot-durations canvas"],
   ["front", `/studies/${front.id}/plots`, "#plot-hypervolume canvas"],
+  ["model", `/studies/${main.id}/model`, "#plot-over canvas"],
+  ["networks", "/networks", ".pairs a"],
+  ["network", `/networks/${phi.id}`, "text=Coefficients"],
+  ["solve", `/studies/${solved.id}`, ".solve"],
+  ["attacks", `/studies/${solved.id}/plots`, "#plot-origins canvas"],
   ["bench", `/studies/${bench.id}/bench`, ".open-trial"],
   ["setup", `/studies/${main.id}/setup`, ".code pre"],
   ["compare", `/compare?studies=${main.id},${other.id}`, "#plot-compare canvas"],
 ];
+const taken = [];
 for (const [suffix, options, full] of [["light", { colorScheme: "light" }, true], ["dark", { colorScheme: "dark" }, true], ["phone", { colorScheme: "light", viewport: { width: 390, height: 844 } }, false]]) {
   const page = await open(browser, { reducedMotion: "reduce", ...options });
   for (const [name, path, sign] of pages) {
     await page.goto(server.url + path);
     await page.locator(sign).first().waitFor();
     await page.waitForTimeout(900);
-    await page.screenshot({ path: join(folder, `${name}-${suffix}.png`), fullPage: full && name !== "trial" });
+    const path = join(folder, `${name}-${suffix}.png`);
+    await page.screenshot({ path, fullPage: full && name !== "trial" });
+    taken.push(path);
   }
   if (page.wrong.length) console.error(page.wrong);
   await page.context().close();
 }
+spawnSync("pngquant", ["--force", "--ext", ".png", "--skip-if-larger", "48", ...taken], { stdio: "inherit" });
 await browser.close();
 await server.stop();
 server.remove();

@@ -140,7 +140,7 @@ test("an outcome is amended with a note, tagged, and what was told before is kep
   await dialog.getByLabel("yield").fill("2");
   await dialog.getByLabel("Note").first().fill("scale was off");
   await dialog.getByRole("button", { name: "Amend", exact: true }).click();
-  await dialog.getByText("Told before").waitFor();
+  await dialog.getByRole("heading", { name: "Told before" }).waitFor();
   await dialog.getByRole("textbox", { name: "Tags" }).fill("checked, by ada");
   await dialog.getByRole("button", { name: "Save note and tags" }).click();
   await page.locator(".table .tag", { hasText: "checked" }).waitFor();

@@ -1,13 +1,25 @@
 //! What the models say: predictions anywhere, and what an operator wants to know of the models themselves.
 
 use super::Advisor;
-use super::beliefs::Belief;
-use super::history::{History, Standing};
+use super::beliefs::{Belief, is_feasible};
+use super::history::{History, Seen, Standing};
 use super::policy;
 use super::recommend::Predicted;
+use crate::acquisition::{Acquisition, Bounded, LogExpectedImprovement, Sum};
 use crate::space::{Point, Space, sobol::Sobol};
-use crate::study::Definition;
+use crate::study::{Definition, Goal};
 use crate::surrogate::{Role, SurrogateError, cross_check};
+
+/// What is expected of a point.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// What is predicted of each metric that was observed, by name.
+    pub metrics: Vec<(String, Predicted)>,
+    /// ln of the expected improvement of the standardized objective on the best posterior mean at a feasible trial,
+    /// times the probability that the modelled constraints are kept: what the point is worth as the next trial. `None`
+    /// where there are several objectives, or nothing feasible yet.
+    pub log_improvement: Option<f64>,
+}
 
 /// What was learned of each metric, and what was chosen.
 #[derive(Clone, Debug)]
@@ -84,12 +96,14 @@ pub enum CrossCheck {
     None(String),
 }
 
+/// The least logarithm of an improvement that is told: a certain point has none.
+const LEAST: f64 = -1e6;
 /// Points at which importances are estimated.
 const SAMPLES: usize = 256;
 
 impl Advisor {
-    /// What is predicted of each metric at each point, by the metric's name; metrics without observations are left
-    /// out. A pure function of the definition and the history.
+    /// What is expected of each point; metrics without observations are left out. A pure function of the definition and
+    /// the history.
     ///
     /// # Errors
     /// Where a model cannot be made.
@@ -98,16 +112,21 @@ impl Advisor {
         definition: &Definition,
         history: &History,
         points: &[Point],
-    ) -> Result<Vec<Vec<(String, Predicted)>>, SurrogateError> {
-        let beliefs = self.beliefs(definition, &history.told())?;
+    ) -> Result<Vec<Expected>, SurrogateError> {
+        let told = history.told();
+        let beliefs = self.beliefs(definition, &told)?;
+        let worth = worth(definition, &told, &beliefs);
         let at = |point: &Point| {
             let coordinates = definition.space().encode(point);
             let metrics = definition.metrics().iter().zip(&beliefs);
-            metrics
-                .filter_map(|(metric, belief)| {
-                    Some((metric.name.clone(), belief.as_ref()?.predicted(&coordinates)?))
-                })
-                .collect()
+            Expected {
+                metrics: metrics
+                    .filter_map(|(metric, belief)| {
+                        Some((metric.name.clone(), belief.as_ref()?.predicted(&coordinates)?))
+                    })
+                    .collect(),
+                log_improvement: worth.as_ref().map(|worth| worth.value(&coordinates).max(LEAST)),
+            }
         };
         Ok(points.iter().map(at).collect())
     }
@@ -132,6 +151,39 @@ impl Advisor {
         }
         Ok(Insights { models, decisions })
     }
+}
+
+/// The acquisition by which a point is judged, where there is one objective and something feasible.
+fn worth<'a>(
+    definition: &Definition,
+    told: &[(usize, &Seen)],
+    beliefs: &'a [Option<Belief>],
+) -> Option<Sum<'a>> {
+    if definition.objectives().count() != 1 {
+        return None;
+    }
+    let mut terms: Vec<Box<dyn Acquisition + 'a>> = Vec::new();
+    for (metric, belief) in definition.metrics().iter().zip(beliefs) {
+        match (metric.goal, belief) {
+            (Goal::Optimize { .. }, Some(belief)) => {
+                let feasible = told.iter().filter_map(|(_, seen)| match &seen.standing {
+                    Standing::Completed(metrics) if is_feasible(definition, metrics) => {
+                        seen.coordinates.as_ref()
+                    }
+                    _ => None,
+                });
+                let objective = &belief.process;
+                let incumbent = feasible.map(|x| objective.mean(x)).reduce(f64::max)?;
+                terms.push(Box::new(LogExpectedImprovement { objective, incumbent }));
+            }
+            (Goal::Constrain { lower, upper }, Some(belief)) => {
+                let (lower, upper) = (belief.scale.apply(lower), belief.scale.apply(upper));
+                terms.push(Box::new(Bounded { metric: &belief.process, lower, upper }));
+            }
+            _ => {}
+        }
+    }
+    Some(Sum(terms))
 }
 
 fn model(space: &Space, metric: &str, belief: &Belief, observed: &[(usize, f64)]) -> MetricModel {

@@ -18,7 +18,7 @@ mod suggest;
 mod through;
 
 pub use history::{History, Seen, Standing, curve};
-pub use insights::{CrossCheck, Decision, Insights, LeftOut, MetricModel};
+pub use insights::{CrossCheck, Decision, Expected, Insights, LeftOut, MetricModel};
 pub use recommend::{Predicted, Recommendation, pareto_front};
 pub use stopping::Curve;
 pub use suggest::{Proposal, origin};

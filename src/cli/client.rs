@@ -114,7 +114,11 @@ impl Client {
         }
     }
 
-    fn call(&self, method: &str, path: &str, body: Option<&Json>) -> Result<Json, CallError> {
+    /// Sends a request, again where that may help.
+    ///
+    /// # Errors
+    /// When the service refuses, or stays away through all attempts.
+    pub(crate) fn call(&self, method: &str, path: &str, body: Option<&Json>) -> Result<Json, CallError> {
         let key = Uuid::new_v4().to_string();
         let mut wait = Duration::from_millis(250);
         let mut attempt = 1;

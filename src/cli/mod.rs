@@ -4,6 +4,7 @@
 pub(crate) mod client;
 pub(crate) mod healthcheck;
 pub(crate) mod look;
+pub(crate) mod mcp;
 pub(crate) mod place;
 pub(crate) mod plot;
 pub(crate) mod run;
@@ -45,6 +46,8 @@ pub(crate) enum Failure {
     Thread(#[from] tokio::task::JoinError),
     #[error("interrupted; the same command goes on from here")]
     Interrupted,
+    #[error("the assistant cannot be served: {0}")]
+    Assistant(String),
     #[error("nothing can be drawn: {0}")]
     Plot(String),
 }

@@ -1,6 +1,7 @@
 //! Where a command finds its service: at a URL, or started within the command itself on a data directory.
 
 use clap::Args;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tellus::http::{App, router};
 use tellus::service::{Options, Service};
 use tokio::net::TcpListener;
@@ -78,9 +79,6 @@ pub(crate) fn find_study(client: &Client, named: &str) -> Result<serde_json::Val
 }
 
 /// A text as part of a URL.
-fn escaped(text: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    text.bytes()
-        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
+fn escaped(text: &str) -> impl std::fmt::Display + '_ {
+    utf8_percent_encode(text, NON_ALPHANUMERIC)
 }

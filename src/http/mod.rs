@@ -14,6 +14,7 @@ mod guard;
 mod health;
 mod idempotency;
 mod learned;
+pub mod mcp;
 mod networks;
 mod problem;
 mod studies;
@@ -101,15 +102,23 @@ fn uploads() -> OpenApiRouter<App> {
 /// The whole application as an axum router.
 pub fn router(app: App) -> Router {
     let (router, _) = OpenApiRouter::with_openapi(document::skeleton()).merge(routes()).split_for_parts();
-    router
+    let routes = router
         .merge(document::serve())
         .merge(dashboard::serve())
         .fallback(problem::no_route)
-        .method_not_allowed_fallback(problem::no_method)
+        .method_not_allowed_fallback(problem::no_method);
+    let api = guarded(routes, &app);
+    // What a tool calls passes the same guards once more.
+    guarded(mcp::serve(api.clone(), app.stop.clone()), &app).merge(api)
+}
+
+/// Routes behind everything that a request passes.
+fn guarded(routes: Router<App>, app: &App) -> Router {
+    routes
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(from_fn(guard::limit_time))
         .layer(from_fn_with_state(app.clone(), guard::check_host))
         .layer(from_fn(guard::observe))
-        .with_state(app)
+        .with_state(app.clone())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::{Service, ServiceError, numerics};
-use crate::advisor::{Advisor, History, Insights, Predicted, pareto_front};
+use crate::advisor::{Advisor, Expected, History, Insights, Predicted, pareto_front};
 use crate::space::Point;
 use crate::study::{Definition, StudyId, Trial};
 use crate::surrogate::SurrogateError;
@@ -37,8 +37,8 @@ pub struct Recommended {
 pub struct Predictions {
     /// The study's revision that they rest on.
     pub revision: u64,
-    /// For each point, what is predicted of each metric that was observed, by name.
-    pub points: Vec<Vec<(String, Predicted)>>,
+    /// What is expected of each point.
+    pub points: Vec<Expected>,
     /// Why nothing is predicted.
     pub reason: Option<String>,
 }
@@ -97,7 +97,7 @@ impl Service {
         Ok(Best { trials, recommended, reason, is_multi_objective })
     }
 
-    /// What is predicted of each metric at some points, by its name; and how many trials there are that say something.
+    /// What is expected of some points.
     ///
     /// # Errors
     /// As [`Self::best`].
@@ -110,7 +110,7 @@ impl Service {
             Ok(predicted) => Predictions { revision, points: predicted, reason: None },
             Err(error) => Predictions {
                 revision,
-                points: vec![Vec::new(); count],
+                points: vec![Expected { metrics: Vec::new(), log_improvement: None }; count],
                 reason: Some(format!("there is no model: {error}")),
             },
         })

@@ -388,6 +388,7 @@ async fn models_predict_and_show_what_they_are_made_of(server: Server) {
     let points = json!({"points": [{"x": 0.3, "y": 1.0}, {"x": 0.9, "y": 0.01}]});
     let (status, nothing) = server.post(&format!("{empty}/predict"), points.clone()).await;
     assert_eq!((status, &nothing["predictions"]), (200, &json!([{}, {}])), "{nothing}");
+    assert!(nothing.get("log_expected_improvement").is_none(), "{nothing}");
     assert_eq!(server.get(&format!("{empty}/insights")).await.1["models"], json!([]));
 
     let study = parabola(&server, 20, None).await;
@@ -399,6 +400,9 @@ async fn models_predict_and_show_what_they_are_made_of(server: Server) {
         assert!(number("sd") > 0.0 && number("sd") < 0.5, "{answer}");
         assert!(number("q05") < number("q50") && number("q50") < number("q95"), "{answer}");
     }
+    // Near the minimum there is more to gain than far from it.
+    let worth = |i: usize| answer["log_expected_improvement"][i].as_f64().unwrap();
+    assert!(worth(0) > worth(1) + 1.0, "{answer}");
     let (status, insights) = server.get(&format!("{study}/insights")).await;
     assert_eq!(status, 200, "{insights}");
     let model = &insights["models"][0];

@@ -28,6 +28,7 @@ mod contract;
 mod crash;
 mod dashboard;
 mod examples;
+mod mcp;
 mod networks;
 #[path = "../postgres/mod.rs"]
 mod postgres;

@@ -1,13 +1,9 @@
-"""MLflow, where it is installed."""
+"""MLflow: a run for each trial."""
 
-import pytest
+from mlflow.tracking import MlflowClient
 
-pytest.importorskip("mlflow")
-
-from mlflow.tracking import MlflowClient  # noqa: E402
-
-import tellus  # noqa: E402
-from tellus.mlflow import MlflowCallback  # noqa: E402
+import tellus
+from tellus.mlflow import MlflowCallback
 
 
 def test_each_trial_is_a_run(client, name, tmp_path, monkeypatch):

@@ -1,13 +1,9 @@
-"""Ray Tune, where Ray is installed."""
+"""Ray Tune's searcher."""
 
-import pytest
+from ray import tune
+from ray.tune.search import Searcher
 
-pytest.importorskip("ray.tune")
-
-from ray import tune  # noqa: E402
-from ray.tune.search import Searcher  # noqa: E402
-
-from tellus.ray import TellusSearch  # noqa: E402
+from tellus.ray import TellusSearch
 
 SPACE = {
     "lr": tune.loguniform(1e-4, 1),

@@ -5,6 +5,7 @@ import { api, type BestAnswer, type HistoryAnswer, type StudyEvent, type Trial }
 import { ago, count, duration, number, value } from "../format";
 import { useLoad, useNow } from "../live";
 import { Card, Fault, State, Waiting, When } from "../parts/parts";
+import { SolveCard } from "../parts/solve";
 import { historyPlot } from "../plot/history";
 import { Plot } from "../plot/plot";
 import { setQuery } from "../router";
@@ -24,6 +25,7 @@ export function OverviewView({ study, live }: ViewProps) {
     <>
       <Figures study={study} live={live} history={history.data} />
       <div class="grid overview">
+        {study.network?.evaluate === "server" && <SolveCard study={study} live={live} />}
         {plot ? (
           <Plot
             id="history" title="History" study={study.name} wide height={320} {...plot} onPick={openTrial}

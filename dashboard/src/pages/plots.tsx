@@ -6,6 +6,7 @@ import { Card, Choice, Empty, Fault, Select, Waiting } from "../parts/parts";
 import { curves } from "../plot/curves";
 import { front, hypervolume } from "../plot/front";
 import { historyPlot } from "../plot/history";
+import { origins } from "../plot/origins";
 import { Parallel } from "../plot/parallel";
 import { Plot } from "../plot/plot";
 import { durations, timeline } from "../plot/times";
@@ -44,6 +45,7 @@ function Grid({ study, live, history, columns }: GridProps) {
       {sampled && <p class="note">Of {columns.trials.toLocaleString("en")} trials, {columns.numbers.length.toLocaleString("en")} are drawn where each one is a mark of its own: the best, the latest, and some of all.</p>}
       <div class="grid plots">
         <HistoryCard study={study} history={history} />
+        {!several && <OriginsCard study={study} history={history} columns={columns} />}
         {several && <FrontCards study={study} history={history} columns={columns} />}
         <ParallelCard study={study} columns={columns} />
         <SliceCard study={study} columns={columns} />
@@ -72,6 +74,13 @@ function HistoryCard({ study, history }: { study: Study; history: HistoryAnswer 
       controls={<><MetricSelect study={study} value={metric} onChange={setMetric} /><Choice label="Scale" value={scale} options={SCALES} onChange={setScale} /></>}
     />
   );
+}
+
+/** Where several kinds of proposals took part; else nothing is drawn. */
+function OriginsCard({ study, history, columns }: { study: Study; history: HistoryAnswer; columns: ColumnsAnswer }) {
+  const palette = usePalette();
+  const plot = useMemo(() => origins(history, columns, objectivesOf(study)[0]!.name, palette), [history, columns, palette]);
+  return plot && <Plot id="origins" title="Who proposed it" study={study.name} {...plot} wide height={300} onPick={openTrial} />;
 }
 
 function FrontCards({ study, history, columns }: { study: Study; history: HistoryAnswer; columns: ColumnsAnswer }) {

@@ -4,6 +4,7 @@ import type { Parameter } from "../api";
 import { duration, number, value, time } from "../format";
 import { labelsOf } from "../parts/point";
 import { Card, Code } from "../parts/parts";
+import { Link } from "../router";
 import { compact, samples } from "../study-form";
 import type { ViewProps } from "./study";
 
@@ -18,12 +19,13 @@ const KINDS = { float: "real number", int: "whole number", categorical: "choice"
 export function SetupView({ study }: ViewProps) {
   // What to send to create the same study: the definition without what is the default.
   const body = useMemo(() => {
-    const { name, parameters, metrics, parameter_constraints, cost_metric, algorithm, budget, default_lease_seconds, retry_expired, seed } = study;
+    const { name, parameters, metrics, parameter_constraints, cost_metric, algorithm, network, budget, default_lease_seconds, retry_expired, seed } = study;
     return {
       name, parameters, metrics,
       ...(parameter_constraints.length ? { parameter_constraints } : {}),
       ...(cost_metric ? { cost_metric } : {}),
       ...(algorithm.acquisition !== "auto" || algorithm.initial_trials != null ? { algorithm } : {}),
+      ...(network ? { network } : {}),
       ...(budget.trials != null || budget.cost != null ? { budget } : {}),
       ...(default_lease_seconds !== 86_400 ? { default_lease_seconds } : {}),
       ...(retry_expired ? { retry_expired } : {}),
@@ -76,6 +78,7 @@ export function SetupView({ study }: ViewProps) {
             <tbody>
               <tr><th scope="row">Id</th><td><code>{study.id}</code></td></tr>
               <tr><th scope="row">Points are chosen by</th><td>{(study.algorithm.acquisition ?? "auto").replaceAll("_", " ")}{study.algorithm.initial_trials != null ? `, after ${study.algorithm.initial_trials} initial trials` : ""}</td></tr>
+              {study.network && <tr><th scope="row">Runs through</th><td><Link to={`/networks/${study.network.phi}`}>a network</Link>, evaluated by {study.network.evaluate === "server" ? "the service" : "clients"}</td></tr>}
               <tr><th scope="row">Seed</th><td>{study.seed}</td></tr>
               <tr><th scope="row">Lease</th><td>{study.default_lease_seconds == null ? "for ever" : duration(study.default_lease_seconds)}</td></tr>
               <tr><th scope="row">Expired points</th><td>{study.retry_expired ? "are handed out again" : "are not handed out again"}</td></tr>

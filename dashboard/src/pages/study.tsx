@@ -7,6 +7,7 @@ import { Counts } from "../parts/counts";
 import { Dialog, Empty, Fault, Field, State, Waiting, When, Menu, useAction } from "../parts/parts";
 import { Link, go, setQuery, useField } from "../router";
 import { BenchView } from "./bench";
+import { ModelView } from "./model";
 import { OverviewView } from "./overview";
 import { PlotsView } from "./plots";
 import { SetupView } from "./setup";
@@ -14,7 +15,7 @@ import { goals, totalOf } from "./studies";
 import { TrialPanel } from "./trial";
 import { TrialsView } from "./trials";
 
-const VIEWS: [string, string][] = [["", "Overview"], ["trials", "Trials"], ["plots", "Plots"], ["bench", "By hand"], ["setup", "Setup"]];
+const VIEWS: [string, string][] = [["", "Overview"], ["trials", "Trials"], ["plots", "Plots"], ["model", "Model"], ["bench", "By hand"], ["setup", "Setup"]];
 
 export interface ViewProps { study: Study; live: LiveStudy }
 
@@ -47,6 +48,7 @@ export function StudyPage({ id, view }: { id: string; view: string }) {
       {view === "" && <OverviewView study={study} live={live} />}
       {view === "trials" && <TrialsView study={study} live={live} />}
       {view === "plots" && <PlotsView study={study} live={live} />}
+      {view === "model" && <ModelView study={study} live={live} />}
       {view === "bench" && <BenchView study={study} live={live} />}
       {view === "setup" && <SetupView study={study} live={live} />}
       <OpenTrial study={study} live={live} />

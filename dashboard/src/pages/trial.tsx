@@ -1,5 +1,5 @@
 // One trial beside the page: its point, what was told, its times, and what people noted.
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { api, type Trial } from "../api";
 import { duration, number, time } from "../format";
 import { useLoad, useNow } from "../live";
@@ -19,7 +19,7 @@ export function TrialPanel({ study, live, trial, onClose }: ViewProps & { trial:
   return (
     <Dialog title={`Trial ${trial}`} onClose={onClose} side>
       <Show of={loaded} lines={10}>
-        {(data) => <Panel key={data.state + data.revisions.length} study={study} live={live} trial={data} reload={loaded.reload} />}
+        {(data) => <Panel study={study} live={live} trial={data} reload={loaded.reload} />}
       </Show>
     </Dialog>
   );
@@ -27,6 +27,8 @@ export function TrialPanel({ study, live, trial, onClose }: ViewProps & { trial:
 
 function Panel({ study, live, trial, reload }: ViewProps & { trial: Trial; reload: () => void }) {
   const [amending, amend] = useState(false);
+  // Somebody else may have told it meanwhile: what was being amended is no more.
+  useEffect(() => amend(false), [trial.state, trial.revisions.length]);
   const now = useNow(1000);
   const ended = ENDED.includes(trial.state);
   const lasted = trial.started_at ? ((trial.ended_at ? Date.parse(trial.ended_at) : now) - Date.parse(trial.started_at)) / 1000 : null;
@@ -46,7 +48,10 @@ function Panel({ study, live, trial, reload }: ViewProps & { trial: Trial; reloa
       <section aria-label="Point">
         <h3>Point</h3>
         <PointTable study={study} parameters={trial.parameters as Record<string, unknown>} />
-        <p class="note">Proposed by <b>{trial.origin.replaceAll("_", " ")}</b> from revision {trial.history_revision}.</p>
+        <p class="note">
+          Proposed by <b>{trial.origin.replaceAll("_", " ")}</b> from revision {trial.history_revision}.{" "}
+          <button type="button" class="link" onClick={() => go(`/studies/${study.id}/model?through=${trial.number}`)}>Why this point?</button>
+        </p>
       </section>
       {trial.metrics && (
         <section aria-label="Results">
@@ -126,14 +131,22 @@ function Measurements({ study, trial }: ViewProps & { trial: Trial }) {
 }
 
 function Annotations({ study, trial, done }: ViewProps & { trial: Trial; done: () => void }) {
-  const [note, setNote] = useState(trial.note ?? "");
-  const [tags, setTags] = useState(trial.tags.join(", "));
+  // What is being written; what others write in the meantime shows where nothing is.
+  const [ownNote, setNote] = useState<string | null>(null);
+  const [ownTags, setTags] = useState<string | null>(null);
   const action = useAction();
+  const note = ownNote ?? trial.note ?? "";
+  const tags = ownTags ?? trial.tags.join(", ");
   const changed = note !== (trial.note ?? "") || tags !== trial.tags.join(", ");
   const save = (event: Event) => {
     event.preventDefault();
     action.run(async () => {
-      await api.changeTrial(study.id, trial.number, { note: note.trim() === "" ? null : note, tags: tags.split(",").map((tag) => tag.trim()).filter(Boolean) });
+      await api.changeTrial(study.id, trial.number, {
+        ...(ownNote === null ? {} : { note: note.trim() === "" ? null : note }),
+        ...(ownTags === null ? {} : { tags: tags.split(",").map((tag) => tag.trim()).filter(Boolean) }),
+      });
+      setNote(null);
+      setTags(null);
       done();
     });
   };

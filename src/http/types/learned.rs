@@ -74,6 +74,11 @@ impl From<Predicted> for Prediction {
 pub struct PredictAnswer {
     /// For each point, what is predicted of each metric that was observed.
     pub predictions: Vec<BTreeMap<String, Prediction>>,
+    /// For each point, what it is worth as the next trial: the natural logarithm of the expected improvement of the
+    /// standardized objective on the best posterior mean, times the probability that the modelled constraints are kept.
+    /// Absent where there are several objectives, or nothing feasible yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_expected_improvement: Option<Vec<f64>>,
     /// The study's revision that they rest on.
     pub history_revision: u64,
     /// Why nothing is predicted.
@@ -87,7 +92,8 @@ impl From<Predictions> for PredictAnswer {
             metrics.into_iter().map(|(name, predicted)| (name, predicted.into())).collect()
         };
         Self {
-            predictions: predictions.points.into_iter().map(of_point).collect(),
+            log_expected_improvement: predictions.points.iter().map(|point| point.log_improvement).collect(),
+            predictions: predictions.points.into_iter().map(|point| of_point(point.metrics)).collect(),
             history_revision: predictions.revision,
             reason: predictions.reason,
         }
