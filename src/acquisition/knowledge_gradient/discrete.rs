@@ -29,7 +29,10 @@ pub fn discrete_knowledge_gradient<'a>(
 ///
 /// # Errors
 /// Where there is no objective.
-pub fn choices(beliefs: &Beliefs<'_>, search: &Search<'_>) -> Result<Vec<f64>, SurrogateError> {
+pub(in crate::acquisition) fn choices(
+    beliefs: &Beliefs<'_>,
+    search: &Search<'_>,
+) -> Result<Vec<f64>, SurrogateError> {
     let objective = beliefs.objectives.first().ok_or(SurrogateError::Empty)?;
     let mut rows = beliefs.baseline_places(MOST_EVALUATED);
     rows.extend(representers(objective, search));

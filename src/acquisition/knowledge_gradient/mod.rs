@@ -15,7 +15,8 @@ mod one_shot;
 mod simulated;
 mod stochastic;
 
-pub use discrete::{choices, discrete_knowledge_gradient, representers};
+pub(in crate::acquisition) use discrete::choices;
+pub use discrete::{discrete_knowledge_gradient, representers};
 pub use one_shot::one_shot;
 pub use simulated::SimulatedKnowledgeGradient;
 pub use stochastic::{Ascent, stochastic_ascent};

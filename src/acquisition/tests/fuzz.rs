@@ -10,7 +10,7 @@ use crate::acquisition::envelope::expected_maximum;
 use crate::surrogate::Prediction;
 
 /// Evaluations by default.
-const EVALUATIONS: usize = 60_000;
+const EVALUATIONS: usize = 24_000;
 
 fn evaluations() -> usize {
     std::env::var("TELLUS_FUZZ").ok().and_then(|count| count.parse().ok()).unwrap_or(EVALUATIONS)

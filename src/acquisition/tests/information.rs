@@ -124,14 +124,13 @@ fn approximations_come_near_counted_information() {
         // distributions cut off at the maximum overstate what its value says; for joint entropy search, whose posterior
         // has taken the maximum in, they are taken as normal, which understates.
         let all: [(&dyn Acquisition, &Draws, About, f64, f64); 3] = [
-            (&value, &exact, About::Value, 0.7, 3.0),
+            (&value, &exact, About::Value, 0.7, 2.0),
             (&predictive, &draws, About::Place, 0.8, 1.6),
             (&joint, &draws, About::Both, 0.6, 1.15),
         ];
         for (acquisition, draws, about, least, most) in all {
             let counted: Vec<f64> = (0..points.len() / d).map(|i| draws.information(i, about)).collect();
             let found: Vec<f64> = points.chunks_exact(d).map(|x| acquisition.value(x).exp()).collect();
-            println!("{d} {about:?}\n {counted:.3?}\n {found:.3?}");
             let top = counted.iter().fold(0.0_f64, |top, v| top.max(*v));
             for (counted, found) in counted.iter().zip(&found).filter(|(counted, _)| **counted > 0.5 * top) {
                 let ratio = found / counted;
