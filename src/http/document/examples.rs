@@ -53,7 +53,7 @@ pub(super) fn add(document: &mut Json) {
             "trials": [trial("completed", &metrics)],
             "recommended": {
                 "parameters": {"c": 3.4, "kernel": "rbf"},
-                "predicted": {"accuracy": {"mean": 0.968, "sd": 0.006}},
+                "predicted": {"accuracy": {"mean": 0.968, "sd": 0.006, "q05": 0.958, "q50": 0.968, "q95": 0.978}},
             },
         }),
     );
@@ -76,7 +76,7 @@ fn study() -> Json {
     let mut study = json!({
         "id": STUDY, "project": "default", "state": "active", "parameter_constraints": [], "cost_metric": null,
         "algorithm": {"acquisition": "auto"}, "budget": {}, "default_lease_seconds": 86400, "retry_expired": false,
-        "metadata": {}, "revision": 3,
+        "metadata": {}, "revision": 3, "spent": {"trials": 1, "cost": 0.0},
         "trial_counts": {
             "queued": 0, "running": 0, "completed": 1, "failed": 0, "stopped": 0, "abandoned": 0, "expired": 0,
         },
