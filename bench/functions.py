@@ -112,6 +112,23 @@ def griewank(x: Vector) -> float:
     return np.sum(x**2) / 4000 - np.prod(np.cos(x / np.sqrt(np.arange(1, len(x) + 1)))) + 1
 
 
+def styblinski_tang(x: Vector) -> float:
+    return np.sum(0.5 * (x**4 - 16 * x**2 + 5 * x))
+
+
+def rastrigin(x: Vector) -> float:
+    return np.sum(x**2 - 10 * np.cos(2 * math.pi * x) + 10)
+
+
+def different_powers(x: Vector) -> float:
+    return math.sqrt(np.sum(np.abs(x) ** (2 + 4 * np.arange(len(x)) / (len(x) - 1))))
+
+
+def zakharov(x: Vector) -> float:
+    weighted = 0.5 * np.sum(np.arange(1, len(x) + 1) * x)
+    return np.sum(x**2) + weighted**2 + weighted**4
+
+
 def cube(
     name: str, formula: Callable[[Vector], float], dimension: int, side: tuple[float, float], minimizer: float
 ):
@@ -150,6 +167,11 @@ FUNCTIONS = {
         cube("levy8", levy, 8, (-10.0, 10.0), 1.0),
         cube("rosenbrock5", rosenbrock, 5, (-5.0, 10.0), 1.0),
         cube("griewank8", griewank, 8, (-600.0, 600.0), 0.0),
+        cube("styblinski5", styblinski_tang, 5, (-5.0, 5.0), -2.9035340276896057),
+        cube("rastrigin4", rastrigin, 4, (-5.12, 5.12), 0.0),
+        cube("powers6", different_powers, 6, (-5.0, 5.0), 0.0),
+        cube("zakharov6", zakharov, 6, (-5.0, 10.0), 0.0),
+        cube("ackley20", ackley, 20, (-32.768, 32.768), 0.0),
     ]
 }
 
