@@ -34,12 +34,15 @@ const SCRAMBLINGS: u64 = 16;
 /// Standard errors of a difference that chance may take: with 15 degrees of freedom once in 2,000 comparisons.
 const ERRORS: f64 = 4.5;
 
+/// The logarithm of an acquisition and its gradient, for a seed and a place.
+type Sampled<'a> = &'a dyn Fn(u64, &[f64]) -> (f64, Vec<f64>);
+
 /// Compares values, and gradients where they were recorded, with sampled ones: both are known up to their Monte Carlo
 /// errors, and where no sample may have reached to `floor`. `function` gives a logarithm and its gradient for a seed and
 /// a place.
 fn agrees_within_errors(
     name: &str,
-    function: &dyn Fn(u64, &[f64]) -> (f64, Vec<f64>),
+    function: Sampled<'_>,
     recorded: &Json,
     places: &[f64],
     (width, floor): (usize, f64),
