@@ -166,7 +166,9 @@ fn worth<'a>(
         match (metric.goal, belief) {
             (Goal::Optimize { .. }, Some(belief)) => {
                 let feasible = told.iter().filter_map(|(_, seen)| match &seen.standing {
-                    Standing::Completed(metrics) if is_feasible(definition, metrics) => seen.coordinates.as_ref(),
+                    Standing::Completed(metrics) if is_feasible(definition, metrics) => {
+                        seen.coordinates.as_ref()
+                    }
                     _ => None,
                 });
                 let objective = &belief.process;

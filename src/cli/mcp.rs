@@ -25,8 +25,9 @@ struct Remote(Client);
 impl Carrier for Remote {
     async fn carry(&self, request: ToolRequest, _: Option<&Parts>) -> Carried {
         let client = self.0.clone();
-        let call =
-            move || client.call(request.method.as_str(), &request.path, request.body.as_ref()).map_err(problem);
+        let call = move || {
+            client.call(request.method.as_str(), &request.path, request.body.as_ref()).map_err(problem)
+        };
         let ended_early = |_| json!({"title": "A thread ended early", "status": 500, "detail": "try again"});
         tokio::task::spawn_blocking(call).await.map_err(ended_early)?
     }

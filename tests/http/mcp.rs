@@ -2,11 +2,11 @@
 //! input and output of `tellus mcp`, with a server elsewhere or within.
 
 use reqwest::header;
+use rmcp::ServiceExt;
 use rmcp::model::{CallToolRequestParams, ClientConfig};
 use rmcp::service::{RoleClient, RunningService};
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use rmcp::transport::{StreamableHttpClientTransport, TokioChildProcess};
-use rmcp::ServiceExt;
 use serde_json::{Value as Json, json};
 
 use crate::server::Server;
@@ -30,7 +30,9 @@ async fn works(client: &Client) {
     assert!(info.instructions.as_ref().unwrap().contains("`ask`"));
     let tools = client.list_all_tools().await.unwrap();
     let named = |name: &str| tools.iter().find(|tool| tool.name == name);
-    for name in ["create_study", "ask", "tell", "attach_trials", "get_best", "predict", "get_insights", "list_trials"] {
+    for name in
+        ["create_study", "ask", "tell", "attach_trials", "get_best", "predict", "get_insights", "list_trials"]
+    {
         assert!(named(name).is_some(), "{name}");
     }
     assert!(named("delete_study").is_none());
@@ -52,7 +54,8 @@ async fn works(client: &Client) {
         let trial = &asked["trials"][0];
         assert_eq!(trial["number"], number);
         let hours = trial["parameters"]["hours"].as_f64().unwrap();
-        let taste = if trial["parameters"]["flour"] == "rye" { 2.0 } else { 1.0 } - (hours - 9.0).powi(2) / 50.0;
+        let taste =
+            if trial["parameters"]["flour"] == "rye" { 2.0 } else { 1.0 } - (hours - 9.0).powi(2) / 50.0;
         let told = json!({"study": named, "number": number, "metrics": {"taste": taste}});
         let told = if number == 4 { json!({"study": named, "number": 4, "failed": "burnt"}) } else { told };
         let trial = call(client, "tell", told).await.unwrap();
@@ -62,7 +65,8 @@ async fn works(client: &Client) {
     let predicted = &best["recommended"]["predicted"]["taste"];
     assert!(predicted["mean"].is_number() && best["trials"][0]["metrics"]["taste"]["value"].is_number());
     let point = json!({"hours": 9, "flour": "rye"});
-    let predictions = call(client, "predict", json!({"study": study["id"], "points": [point]})).await.unwrap();
+    let predictions =
+        call(client, "predict", json!({"study": study["id"], "points": [point]})).await.unwrap();
     assert!(predictions["predictions"][0]["taste"]["sd"].as_f64().unwrap() >= 0.0);
     let insights = call(client, "get_insights", json!({"study": named})).await.unwrap();
     assert!(insights["models"][0]["importances"]["hours"].is_number());
@@ -78,7 +82,10 @@ async fn works(client: &Client) {
     let refused = call(client, "create_study", json!({"name": "x", "parameters": [], "metrics": []})).await;
     let refused = refused.unwrap_err();
     assert_eq!(refused["status"], 422);
-    assert!(refused.to_string().contains("/parameters") && refused.to_string().contains("/metrics"), "{refused}");
+    assert!(
+        refused.to_string().contains("/parameters") && refused.to_string().contains("/metrics"),
+        "{refused}"
+    );
     let refused = call(client, "ask", json!({"study": "no such"})).await.unwrap_err();
     assert!(refused["detail"].as_str().unwrap().contains("list_studies"), "{refused}");
     let refused = call(client, "get_best", json!({"study": named, "stuyd": 1})).await.unwrap_err();
@@ -91,7 +98,8 @@ async fn an_assistant_works_over_streamable_http() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(&format!("sqlite:{}", directory.path().join("t.sqlite").display())).await;
     let config = StreamableHttpClientTransportConfig::with_uri(format!("{}/mcp", server.url));
-    let client = ClientConfig::default().serve(StreamableHttpClientTransport::from_config(config)).await.unwrap();
+    let client =
+        ClientConfig::default().serve(StreamableHttpClientTransport::from_config(config)).await.unwrap();
     works(&client).await;
     client.cancel().await.unwrap();
 }

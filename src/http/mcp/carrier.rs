@@ -58,12 +58,14 @@ impl Carrier for InProcess {
                 made.header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_string()))
             }
         };
-        let defect = |detail: String| json!({"title": "The server has a defect", "status": 500, "detail": detail});
+        let defect =
+            |detail: String| json!({"title": "The server has a defect", "status": 500, "detail": detail});
         let made = made.map_err(|error| defect(error.to_string()))?;
         let Ok(response) = self.0.clone().oneshot(made).await;
         let is_success = response.status().is_success();
-        let bytes =
-            to_bytes(response.into_body(), MAX_ANSWER_BYTES).await.map_err(|error| defect(error.to_string()))?;
+        let bytes = to_bytes(response.into_body(), MAX_ANSWER_BYTES)
+            .await
+            .map_err(|error| defect(error.to_string()))?;
         let answer = serde_json::from_slice(&bytes).map_err(|error| defect(error.to_string()))?;
         if is_success { Ok(answer) } else { Err(answer) }
     }

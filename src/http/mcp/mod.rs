@@ -134,8 +134,6 @@ pub(super) fn serve<S: Clone + Send + Sync + 'static>(api: Router, stop: Cancell
         .disable_allowed_hosts()
         .enforce_origin_validation();
     let sessions = Arc::new(NeverSessionManager::default());
-    Router::new().route_service(
-        "/mcp",
-        StreamableHttpService::new(move || Ok(assistant.clone()), sessions, config),
-    )
+    Router::new()
+        .route_service("/mcp", StreamableHttpService::new(move || Ok(assistant.clone()), sessions, config))
 }
