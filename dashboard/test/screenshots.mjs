@@ -80,7 +80,7 @@ for (const [suffix, options, full] of [["light", { colorScheme: "light" }, true]
   if (page.wrong.length) console.error(page.wrong);
   await page.context().close();
 }
-spawnSync("pngquant", ["--force", "--ext", ".png", "--skip-if-larger", "48", ...taken], { stdio: "inherit" });
+spawnSync("pngquant", ["--force", "--ext", ".png", "--skip-if-larger", "128", ...taken], { stdio: "inherit" });
 await browser.close();
 await server.stop();
 server.remove();
