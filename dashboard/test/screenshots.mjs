@@ -73,14 +73,14 @@ for (const [suffix, options, full] of [["light", { colorScheme: "light" }, true]
     await page.goto(server.url + path);
     await page.locator(sign).first().waitFor();
     await page.waitForTimeout(900);
-    const path = join(folder, `${name}-${suffix}.png`);
-    await page.screenshot({ path, fullPage: full && name !== "trial" });
-    taken.push(path);
+    const file = join(folder, `${name}-${suffix}.png`);
+    await page.screenshot({ path: file, fullPage: full && name !== "trial" });
+    taken.push(file);
   }
   if (page.wrong.length) console.error(page.wrong);
   await page.context().close();
 }
-spawnSync("pngquant", ["--force", "--ext", ".png", "--skip-if-larger", "48", ...taken], { stdio: "inherit" });
+spawnSync("pngquant", ["--force", "--ext", ".png", "--skip-if-larger", "128", ...taken], { stdio: "inherit" });
 await browser.close();
 await server.stop();
 server.remove();
