@@ -287,3 +287,34 @@ fn hypervolume_improvement_spreads_over_fronts_of_two_three_and_four_objectives(
         assert!(front >= if objectives == 2 { 9 } else { 15 }, "{objectives}: {front}");
     }
 }
+
+#[test]
+fn auto_improves_the_hypervolume_of_few_objectives_and_weighs_many() {
+    for (objectives, expected) in [
+        (1, "log_expected_improvement"),
+        (2, "expected_hypervolume_improvement"),
+        (3, "expected_hypervolume_improvement"),
+        (4, "scalarized_log_expected_improvement"),
+    ] {
+        let metrics: Vec<Json> =
+            (0..objectives).map(|k| json!({"name": format!("f{k}"), "goal": "minimize"})).collect();
+        let definition = define(json!({
+            "name": "auto", "seed": 2, "metrics": metrics,
+            "parameters": [
+                {"name": "x", "type": "float", "low": 0, "high": 1},
+                {"name": "y", "type": "float", "low": 0, "high": 1},
+            ],
+        }));
+        let history = run(&definition, 6, |p| {
+            let (x, y) = (number(p, "x"), number(p, "y"));
+            Some((0..objectives).map(|k| (x - 0.3 * f64::from(k)).powi(2) + (y - 0.5).powi(2)).collect())
+        });
+        let advisor = Advisor::default();
+        assert_eq!(advisor.suggest(&definition, &history, 1)[0].origin, expected);
+        let insights = advisor.insights(&definition, &history).unwrap();
+        assert_eq!(
+            (insights.decisions[0].what.as_str(), insights.decisions[0].chosen.as_str()),
+            ("acquisition", expected)
+        );
+    }
+}
