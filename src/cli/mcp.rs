@@ -52,8 +52,7 @@ fn problem(error: CallError) -> serde_json::Value {
 pub(crate) async fn mcp(arguments: Mcp) -> Result<(), Failure> {
     let opened = arguments.place.open().await?;
     let assistant = Assistant::new(Remote(opened.client.clone()));
-    let failed = |error: String| Failure::Assistant(error);
-    let running = assistant.serve(stdio()).await.map_err(|error| failed(error.to_string()))?;
-    running.waiting().await.map_err(|error| failed(error.to_string()))?;
+    let running = assistant.serve(stdio()).await.map_err(|error| Failure::Assistant(error.to_string()))?;
+    running.waiting().await.map_err(|error| Failure::Assistant(error.to_string()))?;
     Ok(())
 }
