@@ -38,7 +38,7 @@ pub struct Bounds<'a> {
     pub upper: &'a [f64],
     /// Most iterations.
     pub iterations: u64,
-    /// Stop when an iteration improves by less than this, relative to the value's size.
+    /// Stop when two iterations in a row improve by less than this, relative to the value's size.
     pub tolerance: f64,
 }
 
@@ -130,6 +130,8 @@ const MOST_HALVINGS: usize = 25;
 struct ProjectedLbfgs<'a> {
     bounds: &'a Bounds<'a>,
     pairs: VecDeque<(Vec<f64>, Vec<f64>)>,
+    /// The last iteration improved by less than the tolerance: one alone may be a bad step.
+    stalled: bool,
     converged: bool,
 }
 
@@ -137,7 +139,7 @@ type Iteration = IterState<Vec<f64>, Vec<f64>, (), (), (), f64>;
 
 impl<'a> ProjectedLbfgs<'a> {
     fn new(bounds: &'a Bounds<'a>) -> Self {
-        Self { bounds, pairs: VecDeque::with_capacity(MEMORY), converged: false }
+        Self { bounds, pairs: VecDeque::with_capacity(MEMORY), stalled: false, converged: false }
     }
 
     /// Whether variable `i` may move against its gradient.
@@ -248,7 +250,9 @@ where
                     }
                     self.pairs.push_back((moved, change));
                 }
-                self.converged = value - next_value <= self.bounds.tolerance * (1.0 + value.abs());
+                let stalls = value - next_value <= self.bounds.tolerance * (1.0 + value.abs());
+                self.converged = stalls && self.stalled;
+                self.stalled = stalls;
                 return Ok((state.param(next).cost(next_value).gradient(next_gradient), None));
             }
             // The minimum of the parabola through the two values and the slope, kept within a tenth and a half.

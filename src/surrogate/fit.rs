@@ -189,7 +189,6 @@ mod tests {
             log_posterior(at, at.kernel(&kernel).as_ref(), &observations, &mut [0.0; 5]).unwrap()
         };
         assert!(density(&warm) >= density(&cold));
-        // A fit ends where an iteration gains less than a thousandth.
-        assert!(density(&warm) - density(&cold) < 0.01 * density(&cold).abs().max(1.0));
+        assert!(density(&warm) - density(&cold) < 0.5, "{} {}", density(&warm), density(&cold));
     }
 }
