@@ -176,6 +176,7 @@ fn worth<'a>(
                 let incumbent = feasible.map(|x| objective.mean(x)).reduce(f64::max)?;
                 terms.push(Box::new(LogExpectedImprovement { objective, incumbent }));
             }
+            (Goal::Optimize { .. }, None) => return None,
             (Goal::Constrain { lower, upper }, Some(belief)) => {
                 let (lower, upper) = (belief.scale.apply(lower), belief.scale.apply(upper));
                 terms.push(Box::new(Bounded { metric: &belief.process, lower, upper }));
