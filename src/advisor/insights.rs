@@ -54,7 +54,8 @@ pub struct MetricModel {
     pub fitted_to: usize,
     /// The transform of the output.
     pub transform: &'static str,
-    /// The lengthscale of each parameter, in units of its range (of labels: of one exchange).
+    /// The lengthscale of each parameter in what the parameters do together (the interaction, not the main effects), in
+    /// units of its range (of labels: of one exchange).
     pub lengthscales: Vec<(String, f64)>,
     /// Prior standard deviation of the function, in the metric's units.
     pub signal_sd: f64,

@@ -138,7 +138,8 @@ pub struct ModelInsight {
     pub fitted_to: usize,
     /// The transform of its output: `none`, `yeo_johnson` or `ranked`.
     pub transform: String,
-    /// The lengthscale of each parameter, in units of its range: short where the metric changes quickly.
+    /// The lengthscale of each parameter in what the parameters do together, in units of its range: short where that
+    /// changes quickly. What a parameter does by itself and the trend have their own; see the importances.
     pub lengthscales: BTreeMap<String, f64>,
     /// Prior standard deviation of the metric, in its own units.
     pub signal_sd: f64,
