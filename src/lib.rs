@@ -12,11 +12,13 @@
 //! | [`acquisition`] | what is worth trying: expected improvement and its kin, and the search for their maximum |
 //! | [`advisor`] | history in, points out: the policy that composes the rooms above |
 //! | [`store`] | what is remembered: one trait, Postgres and SQLite behind it |
+//! | [`archive`] | what leaves one database and comes into another, as a file |
 //! | [`service`] | the ask desk between the advisor and the store: snapshots, the pool of numerics, leases |
 //! | [`http`] | who may ask: routes, problems, the OpenAPI document, events |
 
 pub mod acquisition;
 pub mod advisor;
+pub mod archive;
 pub mod attack;
 pub mod http;
 pub mod quasi_newton;

@@ -20,8 +20,14 @@ struct Arguments {
 enum Command {
     /// Start the service.
     Serve(cli::serve::Serve),
-    /// Bring the database's schema up to date, and do nothing else.
-    Migrate(cli::serve::Database),
+    /// Bring the database's schema up to date, or check whether it is, and do nothing else.
+    Migrate(cli::serve::Migrate),
+    /// Make, list and revoke tokens in the database; the first one of a server is made here.
+    Token(cli::token::Token),
+    /// Write a study, a project or everything to a file of lines.
+    Export(cli::archive::Export),
+    /// Take in what was exported, also from a database of the other kind.
+    Import(cli::archive::Import),
     /// Print the OpenAPI document.
     Openapi,
     /// Ask a running service whether it can work; for containers.
@@ -58,7 +64,10 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(arguments) => cli::serve::serve(arguments).await,
-        Command::Migrate(database) => database.connect().await.map(drop),
+        Command::Migrate(arguments) => cli::serve::migrate(arguments).await,
+        Command::Token(arguments) => cli::token::token(arguments).await,
+        Command::Export(arguments) => cli::archive::export_studies(arguments).await,
+        Command::Import(arguments) => cli::archive::import_studies(arguments).await,
         Command::Openapi => {
             print!("{}", document_json()?);
             Ok(())

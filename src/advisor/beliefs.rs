@@ -178,6 +178,7 @@ impl Belief {
         let fitted = memo.get_or(key, || first.fit(kernel, sign, seed))?;
         let rows = seen.telling(MOST_MODELLED, sign);
         let process = fitted.process(kernel, &seen.some(&rows, d))?;
+        memo.saw_jitter(process.jitter());
         let mut belief = Self { process, scale: fitted.output.clone(), fitted, fitted_to, rows };
         for place in pending {
             belief.await_at(place);

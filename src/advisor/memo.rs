@@ -1,6 +1,7 @@
 //! The memo of fits: what was fitted, by the content of the data they were fitted to.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
@@ -17,6 +18,20 @@ pub(super) type FitKey = [u8; 32];
 #[derive(Default)]
 pub(super) struct FitMemo {
     fits: Mutex<Fits>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+    jitters: AtomicU64,
+}
+
+/// How often what happened, since the advisor was made. It bears on no suggestion.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Fits that were remembered.
+    pub memo_hits: u64,
+    /// Fits that were made.
+    pub memo_misses: u64,
+    /// Factorizations that needed jitter.
+    pub jitters: u64,
 }
 
 #[derive(Default)]
@@ -33,8 +48,10 @@ impl FitMemo {
         fit: impl FnOnce() -> Result<Fitted, E>,
     ) -> Result<Fitted, E> {
         if let Some(known) = self.lock().by_key.get(&key) {
+            self.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(known.clone());
         }
+        self.misses.fetch_add(1, Ordering::Relaxed);
         let made = fit()?;
         let mut fits = self.lock();
         if fits.by_key.insert(key, made.clone()).is_none() {
@@ -46,6 +63,18 @@ impl FitMemo {
             }
         }
         Ok(made)
+    }
+
+    /// A factorization needed this much jitter.
+    pub(super) fn saw_jitter(&self, jitter: f64) {
+        if jitter > 0.0 {
+            self.jitters.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Counts { memo_hits: read(&self.hits), memo_misses: read(&self.misses), jitters: read(&self.jitters) }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Fits> {

@@ -19,6 +19,7 @@ mod through;
 
 pub use history::{History, Seen, Standing, curve};
 pub use insights::{CrossCheck, Decision, Expected, Insights, LeftOut, MetricModel};
+pub use memo::Counts;
 pub use recommend::{Predicted, Recommendation, pareto_front};
 pub use stopping::Curve;
 pub use suggest::{Proposal, origin};
@@ -36,6 +37,11 @@ pub struct Advisor {
 }
 
 impl Advisor {
+    /// How often what happened.
+    pub fn counts(&self) -> Counts {
+        self.memo.counts()
+    }
+
     /// Whether it can optimize studies of this definition.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What the program does besides being a library: the service's life, and its use from a shell. Every command that uses a
 //! service does so over HTTP, be it a remote one or one that the command starts within itself.
 
+pub(crate) mod archive;
 pub(crate) mod client;
 pub(crate) mod healthcheck;
 pub(crate) mod look;
@@ -9,6 +10,7 @@ pub(crate) mod place;
 pub(crate) mod plot;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod token;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,9 +25,15 @@ pub(crate) enum Failure {
     #[error("{address} cannot be served at: {source}; choose another address with --listen")]
     Listen { address: SocketAddr, source: std::io::Error },
     #[error(
-        "{0} can be reached by others, and there is no authentication; serve at a loopback address, or say --insecure"
+        "{0} can be reached by others, and there is no authentication; serve at a loopback address, or say --auth, or --insecure"
     )]
     Exposed(SocketAddr),
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+    #[error("{0}")]
+    Argument(String),
+    #[error("the schema has version {found}, and this release version {known}: run tellus migrate")]
+    OldSchema { found: i64, known: i64 },
     #[error("the server failed: {0}")]
     Serve(std::io::Error),
     #[error("the document cannot be written: {0}")]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use tellus::http::{App, router};
+use tellus::http::{Admission, App, Authentication, Origin, router};
 use tellus::service::{Options, Service};
 use tellus::store;
 use tokio::net::TcpListener;
@@ -30,6 +30,37 @@ pub(crate) struct Database {
     data_dir: PathBuf,
 }
 
+/// Bring the schema up to date.
+#[derive(Args)]
+pub(crate) struct Migrate {
+    /// Change nothing: say whether the schema is up to date, and fail where it is not.
+    #[arg(long)]
+    check: bool,
+    #[command(flatten)]
+    database: Database,
+}
+
+/// Brings a database's schema up to date, or says whether it is.
+///
+/// # Errors
+/// When the database cannot be used, or is to be checked and is not up to date.
+pub(crate) async fn migrate(arguments: Migrate) -> Result<(), Failure> {
+    let database = arguments.database;
+    if !arguments.check {
+        return database.connect().await.map(drop);
+    }
+    let store::Schema { found, known } =
+        database.open().await?.schema().await.map_err(|source| database.failed(source))?;
+    match found.cmp(&known) {
+        std::cmp::Ordering::Less => Err(Failure::OldSchema { found, known }),
+        std::cmp::Ordering::Equal => {
+            eprintln!("the schema is up to date: version {known}");
+            Ok(())
+        }
+        std::cmp::Ordering::Greater => Err(database.failed(store::StoreError::NewerSchema { found, known })),
+    }
+}
+
 /// How the service is to be served.
 #[derive(Args)]
 pub(crate) struct Serve {
@@ -41,9 +72,15 @@ pub(crate) struct Serve {
     /// Also serve requests that name this host; loopback is always served.
     #[arg(long = "allow-host", env = "TELLUS_ALLOW_HOSTS", value_delimiter = ',')]
     allow_hosts: Vec<String>,
+    /// Answer only who sends a token; `tellus token create` makes the first one.
+    #[arg(long, env = "TELLUS_AUTH")]
+    auth: bool,
     /// Serve at an address that others can reach, without authentication.
     #[arg(long, env = "TELLUS_INSECURE")]
     insecure: bool,
+    /// A proxy is in front: where a request comes from is the last address of its `X-Forwarded-For`.
+    #[arg(long, env = "TELLUS_BEHIND_PROXY")]
+    behind_proxy: bool,
     /// How the log is written, to standard error.
     #[arg(long, env = "TELLUS_LOG_FORMAT", default_value = "text")]
     log_format: LogFormat,
@@ -62,15 +99,22 @@ impl Database {
             .unwrap_or_else(|| format!("sqlite:{}", self.data_dir.join("tellus.sqlite").display()))
     }
 
+    fn failed(&self, source: store::StoreError) -> Failure {
+        Failure::Database { url: shown(&self.url()), source }
+    }
+
+    /// Opens it as it is.
+    async fn open(&self) -> Result<Arc<dyn store::Store>, Failure> {
+        store::connect(&self.url()).await.map_err(|source| self.failed(source))
+    }
+
     /// Opens it, with its schema up to date.
     ///
     /// # Errors
     /// When it cannot be used.
     pub(crate) async fn connect(&self) -> Result<Arc<dyn store::Store>, Failure> {
-        let url = self.url();
-        let failed = |source| Failure::Database { url: shown(&url), source };
-        let store = store::connect(&url).await.map_err(failed)?;
-        store.migrate().await.map_err(failed)?;
+        let store = self.open().await?;
+        store.migrate().await.map_err(|source| self.failed(source))?;
         Ok(store)
     }
 }
@@ -93,7 +137,7 @@ fn shown(url: &str) -> String {
 pub(crate) async fn serve(arguments: Serve) -> Result<(), Failure> {
     log(arguments.log_format);
     let address = arguments.listen;
-    if !address.ip().is_loopback() && !arguments.insecure {
+    if !address.ip().is_loopback() && !arguments.insecure && !arguments.auth {
         return Err(Failure::Exposed(address));
     }
     let store = arguments.database.connect().await?;
@@ -101,14 +145,19 @@ pub(crate) async fn serve(arguments: Serve) -> Result<(), Failure> {
     let address = listener.local_addr().map_err(Failure::Serve)?;
     let service = Service::new(store, Options::default());
     let stop = CancellationToken::new();
-    let app = App::new(service.clone(), arguments.allow_hosts, stop.clone());
+    let admission = Admission {
+        authentication: if arguments.auth { Authentication::Tokens } else { Authentication::None },
+        origin: if arguments.behind_proxy { Origin::Proxy } else { Origin::Connection },
+    };
+    let app = App::new(service.clone(), arguments.allow_hosts, stop.clone()).admitting(admission);
     let maintenance = tokio::spawn({
         let stop = stop.clone();
         async move { service.maintain(stop).await }
     });
     greet(address, &shown(&arguments.database.url()));
     let stopped = stop.clone();
-    let server = axum::serve(listener, router(app)).with_graceful_shutdown(async move {
+    let routes = router(app).into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, routes).with_graceful_shutdown(async move {
         wait_for_signal().await;
         tracing::info!("stopping: what was accepted is finished");
         stopped.cancel();

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::gate::Caller;
 use super::{Cause, MAX_BODY_BYTES, Problem};
 use crate::space::Fault;
 use crate::store::IdempotencyKey;
@@ -15,8 +16,6 @@ use crate::study::StudyId;
 
 /// Longest idempotency key.
 const MAX_KEY: usize = 255;
-/// Without authentication there is one project.
-pub(super) const PROJECT: &str = "default";
 
 /// A JSON body, with the idempotency key that came with it.
 pub(super) struct Body<T> {
@@ -28,6 +27,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let project = request.extensions().get::<Caller>().map(Caller::project).unwrap_or_default();
         let method = request.method().to_string();
         let path = request.uri().path().to_owned();
         let key = match request.headers().get("idempotency-key") {
@@ -70,13 +70,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         if bytes.windows(6).any(|window| window == b"\\u0000") {
             return Err(Problem::new(Cause::BadRequest, "a string has no NUL character (\\u0000)"));
         }
-        let key = key.map(|key| IdempotencyKey {
-            project: PROJECT.into(),
-            method,
-            path,
-            key,
-            body: Sha256::digest(&bytes).into(),
-        });
+        let key =
+            key.map(|key| IdempotencyKey { project, method, path, key, body: Sha256::digest(&bytes).into() });
         Ok(Self { value: read(if bytes.is_empty() { b"{}" } else { &bytes })?, key })
     }
 }
@@ -152,5 +147,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
             Ok(query) => Ok(Self(query.0)),
             Err(rejection) => Err(Problem::new(Cause::BadRequest, rejection.body_text())),
         }
+    }
+}
+
+/// The project that a path names.
+pub(super) struct ProjectPath(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for ProjectPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        axum::extract::Path::<String>::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Path(name)| Self(name))
+            .map_err(|_| Problem::new(Cause::NotFound, "there is no such project: its name is not text"))
     }
 }

@@ -3,19 +3,20 @@
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use uuid::Uuid;
 
+use super::gate::Authentication;
 use super::{App, Cause, Problem, REQUEST_TIMEOUT};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest request id that is taken over from a client.
 const MAX_REQUEST_ID: usize = 100;
 
-/// One line a request, with its id, which the answer carries too.
-pub(super) async fn observe(mut request: Request, next: Next) -> Response {
+/// One line a request, with its id, which the answer carries too; and its count among the metrics.
+pub(super) async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let id = request
         .headers()
         .get(&REQUEST_ID)
@@ -34,14 +35,28 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     let status = response.status().as_u16();
     let milliseconds = begin.elapsed().as_secs_f64() * 1e3;
     let route = route.unwrap_or_default();
+    app.service.meters().request(&route, counted(&method), status, begin.elapsed());
     tracing::info!(%method, path, route, status, milliseconds, request_id = id, "request");
     response
 }
 
+/// The method's name among the metrics: a client may make up any number of methods.
+fn counted(method: &Method) -> &'static str {
+    ["GET", "POST", "PATCH", "DELETE", "HEAD", "PUT", "OPTIONS"]
+        .into_iter()
+        .find(|known| *known == method.as_str())
+        .unwrap_or("other")
+}
+
 /// Refuses hosts that are neither loopback nor allowed by name, so that no web page can reach a local server through
-/// its visitor's browser (DNS rebinding). Health is open to every host.
+/// its visitor's browser (DNS rebinding). Health is open to every host, and with authentication so are metrics.
 pub(super) async fn check_host(State(app): State<App>, request: Request, next: Next) -> Response {
-    let is_open = matches!(request.uri().path(), "/healthz" | "/readyz");
+    let is_open = match request.uri().path() {
+        "/healthz" | "/readyz" => true,
+        // Who watches reaches servers by their addresses, and sends a token, which no web page has.
+        "/metrics" => app.admission.authentication == Authentication::Tokens,
+        _ => false,
+    };
     let host = request
         .headers()
         .get(header::HOST)
@@ -74,9 +89,10 @@ fn is_allowed(host: &str, allowed: &[String]) -> bool {
     is_loopback || name == "localhost" || allowed.contains(&name)
 }
 
-/// Ends what takes too long; event streams last as long as their listener.
+/// Ends what takes too long; event streams last as long as their listener, exports and imports as long as they move on.
 pub(super) async fn limit_time(request: Request, next: Next) -> Response {
-    if request.uri().path().ends_with("/events") {
+    let path = request.uri().path();
+    if path.ends_with("/events") || matches!(path, "/v1/export" | "/v1/import") {
         return next.run(request).await;
     }
     match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {

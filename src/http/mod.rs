@@ -5,11 +5,14 @@
 //! what is done is the [`service`](crate::service)'s and the [`store`](crate::store)'s.
 
 mod algorithms;
+mod archive;
+mod audit;
 mod charts;
 mod dashboard;
 mod document;
 mod events;
 mod extract;
+mod gate;
 mod guard;
 mod health;
 mod idempotency;
@@ -17,7 +20,11 @@ mod learned;
 pub mod mcp;
 mod networks;
 mod problem;
+mod projects;
+mod rates;
+mod session;
 mod studies;
+mod tokens;
 mod trials;
 pub mod types;
 
@@ -28,6 +35,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
@@ -37,11 +45,14 @@ use crate::service::Service;
 use crate::store::IdempotencyKey;
 
 pub use document::{document, document_json};
+pub use gate::{Admission, Authentication, Origin, Secret};
 pub use problem::{Cause, Problem};
 
 /// Largest body of a request.
 pub const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
-/// How long a request may take; event streams are exempt.
+/// How many imports run at once.
+const MOST_IMPORTS: usize = 2;
+/// How long a request may take; event streams, exports and imports are exempt.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What the handlers share.
@@ -54,13 +65,38 @@ pub struct App {
     in_progress: Arc<Mutex<HashSet<IdempotencyKey>>>,
     /// Ends event streams when the server stops.
     stop: CancellationToken,
+    admission: Admission,
+    remembered: Arc<gate::Remembered>,
+    rates: Arc<rates::Rates>,
+    /// Places for imports.
+    imports: Arc<Semaphore>,
 }
 
 impl App {
     /// An application on a service.
     pub fn new(service: Service, allowed_hosts: Vec<String>, stop: CancellationToken) -> Self {
         let allowed_hosts = Arc::new(allowed_hosts.iter().map(|host| host.to_ascii_lowercase()).collect());
-        Self { service, allowed_hosts, in_progress: Arc::default(), stop }
+        Self {
+            service,
+            allowed_hosts,
+            in_progress: Arc::default(),
+            stop,
+            admission: Admission::default(),
+            remembered: Arc::default(),
+            rates: Arc::default(),
+            imports: Arc::new(Semaphore::new(MOST_IMPORTS)),
+        }
+    }
+
+    /// The same, which lets requests in like this.
+    #[must_use]
+    pub fn admitting(self, admission: Admission) -> Self {
+        Self { admission, ..self }
+    }
+
+    /// The service in the name of who asks.
+    fn by(&self, caller: &gate::Caller) -> Service {
+        caller.actor().map_or_else(|| self.service.clone(), |actor| self.service.by(actor.clone()))
     }
 }
 
@@ -88,8 +124,18 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(learned::get_insights))
         .routes(routes!(events::list_events))
         .routes(routes!(algorithms::list_algorithms))
+        .routes(routes!(projects::create_project, projects::list_projects))
+        .routes(routes!(projects::get_project, projects::change_project, projects::delete_project))
+        .routes(routes!(tokens::create_token, tokens::list_tokens))
+        .routes(routes!(tokens::get_own_token))
+        .routes(routes!(session::begin_session, session::end_session))
+        .routes(routes!(tokens::get_token, tokens::revoke_token))
+        .routes(routes!(audit::list_audit))
+        .routes(routes!(archive::export_studies))
+        .routes(routes!(archive::import_studies))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
 }
 
 /// The routes with larger bodies than others.
@@ -103,6 +149,8 @@ fn uploads() -> OpenApiRouter<App> {
 pub fn router(app: App) -> Router {
     let (router, _) = OpenApiRouter::with_openapi(document::skeleton()).merge(routes()).split_for_parts();
     let routes = router
+        // What is merged after this is open to everybody: the document and the dashboard's files.
+        .route_layer(from_fn_with_state(app.clone(), gate::admit))
         .merge(document::serve())
         .merge(dashboard::serve())
         .fallback(problem::no_route)
@@ -119,6 +167,6 @@ fn guarded(routes: Router<App>, app: &App) -> Router {
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(from_fn(guard::limit_time))
         .layer(from_fn_with_state(app.clone(), guard::check_host))
-        .layer(from_fn(guard::observe))
+        .layer(from_fn_with_state(app.clone(), guard::observe))
         .with_state(app.clone())
 }

@@ -7,7 +7,8 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use uuid::Uuid;
 
-use super::extract::{Body, PROJECT, Query, StudyPath};
+use super::extract::{Body, Query, StudyPath};
+use super::gate::Caller;
 use super::idempotency::once;
 use super::problem::{ProblemDocument, into_response};
 use super::studies::{bad_cursor, json_answer, page};
@@ -15,6 +16,7 @@ use super::types::{Network, NetworkList, NetworkUploadQuery, NetworksQuery, Solv
 use super::{App, Cause, Problem};
 use crate::service::NetworkError;
 use crate::space::Fault;
+use crate::store::access::Role;
 use crate::store::{Cursor, Keyed, Solve as StoredSolve, StoreError};
 use crate::study::{Evaluate, NetworkId};
 
@@ -53,6 +55,7 @@ impl<S: Send + Sync> FromRequestParts<S> for NetworkPath {
     ))]
 pub(super) async fn create_network(
     State(app): State<App>,
+    caller: Caller,
     Query(query): Query<NetworkUploadQuery>,
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Result<Response, Problem> {
@@ -68,18 +71,20 @@ pub(super) async fn create_network(
         let detail = format!("name has 1 to {MAX_NAME} characters, none of them a control character");
         return Err(Problem::new(Cause::Invalid, detail));
     }
-    let project = query.project.unwrap_or_else(|| PROJECT.to_owned());
-    if project != PROJECT {
+    let project = query.project.unwrap_or_else(|| caller.own_project());
+    if let Err(problem) = caller.require(&project, Role::Experimenter) {
+        if caller.token().is_some() {
+            return Err(problem);
+        }
         let detail = "without authentication there is one project, \"default\"";
         return Err(Problem::new(Cause::Invalid, detail));
     }
-    let record =
-        app.service.create_network(project, query.name, onnx.to_vec()).await.map_err(
-            |error| match error {
-                NetworkError::Fault(fault) => Problem::new(Cause::Invalid, fault.to_string()),
-                NetworkError::Service(error) => error.into(),
-            },
-        )?;
+    let record = app.by(&caller).create_network(project, query.name, onnx.to_vec()).await.map_err(
+        |error| match error {
+            NetworkError::Fault(fault) => Problem::new(Cause::Invalid, fault.to_string()),
+            NetworkError::Service(error) => error.into(),
+        },
+    )?;
     let location = format!("/v1/networks/{}", record.id);
     Ok(into_response(json_answer(201, Some(location), &Network::from(&record))))
 }
@@ -93,6 +98,7 @@ pub(super) async fn create_network(
     ))]
 pub(super) async fn list_networks(
     State(app): State<App>,
+    caller: Caller,
     Query(query): Query<NetworksQuery>,
 ) -> Result<axum::Json<NetworkList>, Problem> {
     let cursor = match query.cursor {
@@ -100,7 +106,12 @@ pub(super) async fn list_networks(
         Some(text) => Some(Cursor::Network(NetworkId(Uuid::try_parse(&text).map_err(|_| bad_cursor())?))),
     };
     let page = page(cursor, query.limit, query.order.as_deref())?;
-    let networks = app.service.store().networks(query.project.as_deref(), &page).await?;
+    let mut among = caller.projects(Role::Viewer);
+    if let Some(project) = query.project {
+        let is_seen = caller.role(&project).is_some();
+        among = Some(if is_seen { vec![project] } else { Vec::new() });
+    }
+    let networks = app.service.store().networks(among.as_deref(), &page).await?;
     let is_full = networks.len() == page.limit as usize;
     let next_cursor = networks.last().filter(|_| is_full).map(|network| network.id.to_string());
     Ok(axum::Json(NetworkList { networks: networks.iter().map(Network::from).collect(), next_cursor }))
@@ -131,8 +142,12 @@ pub(super) async fn get_network(
         (status = 404, description = "There is no such network", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 409, description = "A study uses it", body = ProblemDocument, content_type = "application/problem+json"),
     ))]
-pub(super) async fn delete_network(State(app): State<App>, path: NetworkPath) -> Result<StatusCode, Problem> {
-    app.service.store().delete_network(path.0).await?;
+pub(super) async fn delete_network(
+    State(app): State<App>,
+    caller: Caller,
+    path: NetworkPath,
+) -> Result<StatusCode, Problem> {
+    app.by(&caller).store().delete_network(path.0).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -153,6 +168,7 @@ pub(super) async fn delete_network(State(app): State<App>, path: NetworkPath) ->
     ))]
 pub(super) async fn solve(
     State(app): State<App>,
+    caller: Caller,
     StudyPath(study): StudyPath,
     body: Body<SolveRequest>,
 ) -> Response {
@@ -163,7 +179,8 @@ pub(super) async fn solve(
             let detail = format!("a solve has 1 to {MAX_EVALUATIONS} evaluations");
             return Err(Problem::invalid(vec![Fault::new("/evaluations", detail)]));
         }
-        let store = app.service.store();
+        let service = app.by(&caller);
+        let store = service.store();
         let record = store.study(study).await?;
         let network = record.definition.draft().network.as_ref();
         if network.is_none_or(|network| network.evaluate != Evaluate::Server) {
@@ -211,8 +228,12 @@ pub(super) async fn get_solve(
         (status = 200, description = "How it ended", body = Solve),
         (status = 404, description = "There is none", body = ProblemDocument, content_type = "application/problem+json"),
     ))]
-pub(super) async fn cancel_solve(State(app): State<App>, StudyPath(study): StudyPath) -> Response {
-    match app.service.store().cancel_solve(study).await {
+pub(super) async fn cancel_solve(
+    State(app): State<App>,
+    caller: Caller,
+    StudyPath(study): StudyPath,
+) -> Response {
+    match app.by(&caller).store().cancel_solve(study).await {
         Ok(solve) => {
             app.service.changed(study);
             axum::Json(Solve::from(&solve)).into_response()

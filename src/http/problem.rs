@@ -17,13 +17,19 @@ use crate::study::Refusal;
 
 /// Seconds after which a client should try again while the database is away.
 const RETRY_AFTER_SECONDS: u64 = 2;
+/// Seconds after which to look again whether a quota has room: somebody has to make it.
+const QUOTA_RETRY_SECONDS: u64 = 600;
 
 /// Why a request was refused. Each cause is a stable `type` URI, `urn:tellus:problem:<slug>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// 400: not JSON, a wrong JSON type, a missing or unknown field.
     BadRequest,
-    /// 404: no such route, study or trial.
+    /// 401: no token, or one that is not known, has expired or was revoked.
+    Unauthorized,
+    /// 403: the token's role is too weak.
+    Forbidden,
+    /// 404: no such route, study or trial, or one of a project where the token has no role.
     NotFound,
     /// 405.
     MethodNotAllowed,
@@ -31,6 +37,12 @@ pub enum Cause {
     Timeout,
     /// 409: a study of this name has another definition.
     NameTaken,
+    /// 409: there is a project of this name.
+    ProjectTaken,
+    /// 409: the project has studies or networks.
+    ProjectInUse,
+    /// 409: a study of this id is there.
+    StudyThere,
     /// 409: something else was told of this trial.
     AlreadyTold,
     /// 409: the trial is not running.
@@ -61,6 +73,10 @@ pub enum Cause {
     Invalid,
     /// 422: the idempotency key came with another body before.
     KeyReused,
+    /// 429: the project has as much as it may.
+    QuotaSpent,
+    /// 429: too many requests of the project in a minute.
+    RateLimited,
     /// 500: a defect of this program.
     Internal,
     /// 503: the database is away.
@@ -71,12 +87,17 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 30] = [
         Self::BadRequest,
+        Self::Unauthorized,
+        Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Timeout,
         Self::NameTaken,
+        Self::ProjectTaken,
+        Self::ProjectInUse,
+        Self::StudyThere,
         Self::AlreadyTold,
         Self::NotRunning,
         Self::LeaseLost,
@@ -92,6 +113,8 @@ impl Cause {
         Self::WrongHost,
         Self::Invalid,
         Self::KeyReused,
+        Self::QuotaSpent,
+        Self::RateLimited,
         Self::Internal,
         Self::Unavailable,
         Self::Overloaded,
@@ -110,10 +133,15 @@ impl Cause {
     fn parts(self) -> (u16, &'static str, &'static str) {
         match self {
             Self::BadRequest => (400, "bad-request", "The request cannot be read"),
+            Self::Unauthorized => (401, "unauthorized", "A token is needed"),
+            Self::Forbidden => (403, "forbidden", "The token may not do this"),
             Self::NotFound => (404, "not-found", "There is no such thing"),
             Self::MethodNotAllowed => (405, "method-not-allowed", "The method is not allowed here"),
             Self::Timeout => (408, "timeout", "The request took too long"),
             Self::NameTaken => (409, "name-taken", "The name is taken by another study"),
+            Self::ProjectTaken => (409, "project-taken", "The project is there already"),
+            Self::ProjectInUse => (409, "project-in-use", "The project is in use"),
+            Self::StudyThere => (409, "study-there", "The study is there already"),
             Self::AlreadyTold => (409, "already-told", "The trial was already told something else"),
             Self::NotRunning => (409, "not-running", "The trial is not running"),
             Self::LeaseLost => (409, "lease-lost", "The lease is lost"),
@@ -129,6 +157,8 @@ impl Cause {
             Self::WrongHost => (421, "wrong-host", "The host is not served here"),
             Self::Invalid => (422, "invalid", "The request is impossible"),
             Self::KeyReused => (422, "idempotency-key-reused", "The idempotency key was used before"),
+            Self::QuotaSpent => (429, "quota-spent", "The project's quota is spent"),
+            Self::RateLimited => (429, "rate-limited", "Too many requests"),
             Self::Internal => (500, "internal", "The server has a defect"),
             Self::Unavailable => (503, "unavailable", "The database is away"),
             Self::Overloaded => (503, "overloaded", "The server is overloaded"),
@@ -179,6 +209,7 @@ impl Problem {
     pub fn new(cause: Cause, detail: impl Into<String>) -> Self {
         let retry_after = match cause {
             Cause::Unavailable | Cause::Overloaded | Cause::InProgress => Some(RETRY_AFTER_SECONDS),
+            Cause::QuotaSpent => Some(QUOTA_RETRY_SECONDS),
             _ => None,
         };
         Self { cause, detail: detail.into(), faults: Vec::new(), retry_after }
@@ -201,6 +232,12 @@ impl Problem {
         self
     }
 
+    /// The same, which may succeed after so many seconds.
+    #[must_use]
+    pub fn after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         self.cause.status()
@@ -208,7 +245,9 @@ impl Problem {
 
     /// Whether the same request is to be refused again: not where the refusal says to try later.
     pub fn is_an_answer(&self) -> bool {
-        (400..500).contains(&self.status()) && !matches!(self.cause, Cause::Timeout | Cause::InProgress)
+        let passes =
+            matches!(self.cause, Cause::Timeout | Cause::InProgress | Cause::QuotaSpent | Cause::RateLimited);
+        (400..500).contains(&self.status()) && !passes
     }
 
     /// What is kept for an idempotency key, and sent.
@@ -240,6 +279,9 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if self.cause == Cause::Unauthorized {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         response
     }
 }
@@ -263,7 +305,13 @@ impl From<StoreError> for Problem {
             StoreError::NoStudy(_)
             | StoreError::NoTrial(_)
             | StoreError::NoNetwork(_)
+            | StoreError::NoProject(_)
+            | StoreError::NoToken(_)
             | StoreError::NoSolve(_) => Cause::NotFound,
+            StoreError::StudyThere(_) => Cause::StudyThere,
+            StoreError::ProjectTaken(_) => Cause::ProjectTaken,
+            StoreError::ProjectInUse(_) => Cause::ProjectInUse,
+            StoreError::QuotaSpent { .. } => Cause::QuotaSpent,
             StoreError::NetworkInUse(_) => Cause::NetworkInUse,
             StoreError::AlreadySolving => Cause::AlreadySolving,
             StoreError::NotActive(_) => Cause::StudyNotActive,

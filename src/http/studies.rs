@@ -2,18 +2,22 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::extract::{Body, PROJECT, Query, StudyPath, interpret};
+use super::extract::{Body, Query, StudyPath, interpret};
+use super::gate::Caller;
 use super::idempotency::once;
 use super::problem::ProblemDocument;
 use super::types::{BestAnswer, StudiesQuery, Study, StudyCheck, StudyList, StudyPatch, StudyRequest};
 use super::{App, Cause, Problem};
 use crate::service::CompositeError;
 use crate::space::Fault;
-use crate::store::{Answer, Created, Cursor, Keyed, NewStudy, Page, StoreError, StudyChange, StudyFilter};
+use crate::store::access::Role;
+use crate::store::{
+    Answer, Created, Cursor, IdempotencyKey, Keyed, NewStudy, Page, StoreError, StudyChange, StudyFilter,
+};
 use crate::study::{Settings, StudyId, StudyState, check_settings};
 
 const DEFAULT_LIMIT: u32 = 100;
@@ -60,13 +64,23 @@ pub(super) fn bad_cursor() -> Problem {
         (status = "4XX", description = "Refused", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 503, description = "Try again later", body = ProblemDocument, content_type = "application/problem+json"),
     ))]
-pub(super) async fn create_study(State(app): State<App>, body: Body<StudyRequest>) -> Response {
-    let key = body.key;
+pub(super) async fn create_study(
+    State(app): State<App>,
+    caller: Caller,
+    mut body: Body<StudyRequest>,
+) -> Response {
+    let project = body.value.project.get_or_insert_with(|| caller.own_project()).clone();
+    let may = caller.require(&project, Role::Experimenter);
+    // Without authentication a project is a field like any other, and its fault one of several.
+    if let (Err(problem), Some(_)) = (&may, caller.token()) {
+        return problem.clone().into_response();
+    }
+    let service = app.by(&caller);
+    let key = body.key.map(|key| IdempotencyKey { project, ..key });
     let work = async {
         let (draft, metadata) = body.value.into_draft();
-        let is_default = draft.project == PROJECT;
         let mut checked = app.service.check(draft).await?;
-        if !is_default {
+        if may.is_err() {
             let detail = "without authentication there is one project, \"default\"";
             let mut faults = checked.err().unwrap_or_default();
             faults.push(Fault::new("/project", detail));
@@ -83,7 +97,7 @@ pub(super) async fn create_study(State(app): State<App>, body: Body<StudyRequest
             json_answer(status, Some(location), &Study::from(&created.study))
         };
         let keyed = key.as_ref().map(|key| Keyed { key, answer: &answer });
-        let created = app.service.store().create_study(NewStudy { definition, metadata }, keyed).await;
+        let created = service.store().create_study(NewStudy { definition, metadata }, keyed).await;
         match created {
             Ok(created) => Ok(answer(&created)),
             Err(StoreError::NameTaken { existing }) => Err(Problem::new(
@@ -108,10 +122,15 @@ pub(super) async fn create_study(State(app): State<App>, body: Body<StudyRequest
     ))]
 pub(super) async fn check_study(
     State(app): State<App>,
+    caller: Caller,
     body: Body<serde_json::Value>,
 ) -> Result<axum::Json<StudyCheck>, Problem> {
     let (draft, _) = match interpret::<StudyRequest>(&body.value) {
-        Ok(request) => request.into_draft(),
+        Ok(mut request) => {
+            let project = request.project.get_or_insert_with(|| caller.own_project());
+            caller.require(project, Role::Viewer)?;
+            request.into_draft()
+        }
         Err(fault) => return Ok(axum::Json(StudyCheck::faulty(vec![fault]))),
     };
     let definition = match app.service.check(draft).await? {
@@ -151,6 +170,7 @@ pub(super) async fn check_study(
     ))]
 pub(super) async fn list_studies(
     State(app): State<App>,
+    caller: Caller,
     Query(query): Query<StudiesQuery>,
 ) -> Result<axum::Json<StudyList>, Problem> {
     let cursor = match query.cursor {
@@ -167,7 +187,8 @@ pub(super) async fn list_studies(
                 .ok_or_else(|| Problem::new(Cause::Invalid, "state is active, paused or completed"))?,
         ),
     };
-    let filter = StudyFilter { project: query.project, name: query.name, search: query.search, state };
+    let among = caller.projects(Role::Viewer);
+    let filter = StudyFilter { project: query.project, among, name: query.name, search: query.search, state };
     let page = page(cursor, query.limit, query.order.as_deref())?;
     let studies = app.service.store().studies(&filter, &page).await?;
     let is_full = studies.len() == page.limit as usize;
@@ -202,6 +223,7 @@ pub(super) async fn get_study(State(app): State<App>, path: StudyPath) -> Result
     ))]
 pub(super) async fn change_study(
     State(app): State<App>,
+    caller: Caller,
     StudyPath(study): StudyPath,
     body: Body<StudyPatch>,
 ) -> Result<axum::Json<Study>, Problem> {
@@ -224,7 +246,7 @@ pub(super) async fn change_study(
         default_lease_seconds: patch.default_lease_seconds,
         retry_expired: patch.retry_expired,
     };
-    let record = store.change_study(study, change).await?;
+    let record = app.by(&caller).store().change_study(study, change).await?;
     app.service.changed(study);
     Ok(axum::Json(Study::from(&record)))
 }
@@ -236,8 +258,12 @@ pub(super) async fn change_study(
         (status = 204, description = "It is deleted"),
         (status = 404, description = "There is no such study", body = ProblemDocument, content_type = "application/problem+json"),
     ))]
-pub(super) async fn delete_study(State(app): State<App>, path: StudyPath) -> Result<StatusCode, Problem> {
-    app.service.store().delete_study(path.0).await?;
+pub(super) async fn delete_study(
+    State(app): State<App>,
+    caller: Caller,
+    path: StudyPath,
+) -> Result<StatusCode, Problem> {
+    app.by(&caller).store().delete_study(path.0).await?;
     app.service.changed(path.0);
     Ok(StatusCode::NO_CONTENT)
 }

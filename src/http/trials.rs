@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::extract::{Body, Query, StudyPath, TrialPath};
+use super::gate::Caller;
 use super::idempotency::once;
 use super::problem::ProblemDocument;
 use super::studies::{bad_cursor, json_answer, page};
@@ -32,6 +33,7 @@ use crate::study::{StudyState, Trial as StoredTrial, TrialState};
     ))]
 pub(super) async fn ask(
     State(app): State<App>,
+    caller: Caller,
     StudyPath(study): StudyPath,
     body: Body<AskBody>,
 ) -> Response {
@@ -40,7 +42,7 @@ pub(super) async fn ask(
         let request = body.value.check().map_err(Problem::invalid)?;
         let answer = |trials: &Vec<StoredTrial>| json_answer(200, None, &AskAnswer::of(trials));
         let keyed = key.clone().map(|key| OwnedKeyed { key, answer: Arc::new(answer) });
-        let trials = app.service.ask(study, request, keyed).await?;
+        let trials = app.by(&caller).ask(study, request, keyed).await?;
         Ok(answer(&trials))
     };
     once(&app, key.clone(), work).await
@@ -61,17 +63,20 @@ pub(super) async fn ask(
     ))]
 pub(super) async fn tell(
     State(app): State<App>,
+    caller: Caller,
     TrialPath(study, number): TrialPath,
     body: Body<TellRequest>,
 ) -> Response {
     let key = body.key;
     let work = async {
-        let store = app.service.store();
+        let service = app.by(&caller);
+        let store = service.store();
         let definition = store.definition(study).await?;
         let tell = body.value.check(&definition).map_err(Problem::invalid)?;
         let answer = |trial: &StoredTrial| json_answer(200, None, &Trial::from(trial));
         let keyed = key.as_ref().map(|key| Keyed { key, answer: &answer });
         let trial = store.tell(study, number, tell, keyed).await?;
+        service.meters().told(trial.state);
         app.service.changed(study);
         Ok(answer(&trial))
     };
@@ -90,12 +95,14 @@ pub(super) async fn tell(
     ))]
 pub(super) async fn attach_trials(
     State(app): State<App>,
+    caller: Caller,
     StudyPath(study): StudyPath,
     body: Body<AttachRequest>,
 ) -> Response {
     let key = body.key;
     let work = async {
-        let store = app.service.store();
+        let service = app.by(&caller);
+        let store = service.store();
         let definition = store.definition(study).await?;
         let trials = body.value.check(&definition).map_err(Problem::invalid)?;
         let answer = |trials: &Vec<StoredTrial>| {
@@ -172,6 +179,7 @@ pub(super) async fn get_trial(State(app): State<App>, path: TrialPath) -> Result
     ))]
 pub(super) async fn change_trial(
     State(app): State<App>,
+    caller: Caller,
     TrialPath(study, number): TrialPath,
     body: Body<TrialPatch>,
 ) -> Result<axum::Json<Trial>, Problem> {
@@ -181,7 +189,7 @@ pub(super) async fn change_trial(
         return Err(Problem::invalid(faults));
     }
     let change = TrialChange { note: patch.note, tags: patch.tags, metadata: patch.metadata };
-    let trial = app.service.store().change_trial(study, number, change).await?;
+    let trial = app.by(&caller).store().change_trial(study, number, change).await?;
     app.service.changed(study);
     Ok(axum::Json(Trial::from(&trial)))
 }
@@ -221,6 +229,7 @@ pub(super) async fn heartbeat(
     ))]
 pub(super) async fn measure(
     State(app): State<App>,
+    caller: Caller,
     TrialPath(study, number): TrialPath,
     body: Body<MeasureRequest>,
 ) -> Response {
@@ -234,7 +243,7 @@ pub(super) async fn measure(
             json_answer(200, None, &HeartbeatAnswer { should_stop })
         };
         let keyed = key.as_ref().map(|key| Keyed { key, answer: &answer });
-        let measured = app.service.store().measure(study, number, measure, keyed).await?;
+        let measured = app.by(&caller).store().measure(study, number, measure, keyed).await?;
         app.service.changed(study);
         Ok(answer(&measured))
     };

@@ -2,13 +2,16 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
+use super::meters::Phase;
 use super::snapshot::Snapshot;
 use super::{AskError, CompositeError, OwnedKeyed, Service, ServiceError, lock, numerics};
 use crate::advisor::Proposal;
 use crate::attack::composite::Composite;
+use crate::store::access::Actor;
 use crate::store::{AskPlan, Assignment, HandOut, NewTrial, Result as StoreResult, StoreError};
 use crate::study::{AskRequest, Plan, StudyId, StudyState, Trial, TrialState, plan_ask};
 
@@ -23,6 +26,8 @@ pub(super) struct Desk {
 pub(super) struct WaitingAsk {
     pub(super) request: AskRequest,
     pub(super) keyed: Option<OwnedKeyed<Vec<Trial>>>,
+    /// Who asks.
+    pub(super) by: Option<Arc<Actor>>,
     pub(super) sender: oneshot::Sender<Result<Vec<Trial>, AskError>>,
 }
 
@@ -84,6 +89,7 @@ impl Service {
         }
         let store = &self.inner.store;
         for _ in 0..MOST_ATTEMPTS {
+            let begin = Instant::now();
             let mut snapshot = self.inner.snapshots.read(store.as_ref(), study).await?;
             if snapshot.record.counts.of(TrialState::Running) > 0
                 && !store.expire_leases(Some(study)).await?.is_empty()
@@ -94,9 +100,12 @@ impl Service {
             if snapshot.record.state != StudyState::Active {
                 return Err(AskError::NotActive(snapshot.record.state));
             }
+            self.inner.meters.phase(Phase::Snapshot, begin);
+            let begin = Instant::now();
             let plans = plan(&mut snapshot, asks);
             let fresh: usize = plans.iter().map(|plan| plan.fresh).sum();
             let proposals = self.suggest(&snapshot, fresh).await?;
+            self.inner.meters.phase(Phase::Suggest, begin);
             let asks_planned = self.assign(&snapshot, asks, &plans, proposals).await?;
             if let Some(empty) = asks_planned.iter().position(|ask| ask.assignments.is_empty()) {
                 return Err(match plans[empty].fresh {
@@ -105,8 +114,14 @@ impl Service {
                 });
             }
             let hand_out = HandOut { expected_next_number: snapshot.record.next_number, asks: asks_planned };
-            match store.hand_out(study, hand_out).await {
-                Ok(trials) => return Ok(trials),
+            let begin = Instant::now();
+            let handed_out = store.hand_out(study, hand_out).await;
+            self.inner.meters.phase(Phase::Commit, begin);
+            match handed_out {
+                Ok(trials) => {
+                    trials.iter().for_each(|trials| self.inner.meters.handed_out(trials));
+                    return Ok(trials);
+                }
                 Err(StoreError::Outdated) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -118,7 +133,9 @@ impl Service {
         if count == 0 {
             return Ok(Vec::new());
         }
-        if let Some(proposals) = self.known_ahead(snapshot, count).await {
+        let known = self.known_ahead(snapshot, count).await;
+        self.inner.meters.looked_ahead(known.is_some());
+        if let Some(proposals) = known {
             return Ok(proposals);
         }
         let composite = self.composite(&snapshot.record.definition).await.map_err(|error| match error {
@@ -128,7 +145,7 @@ impl Service {
         })?;
         self.inner
             .numerics
-            .run(self.suggesting(snapshot, composite, count))
+            .run_for(snapshot.record.id, self.suggesting(snapshot, composite, count))
             .await
             .map_err(|_| AskError::Overloaded { retry_after_seconds: numerics::RETRY_AFTER_SECONDS })
     }
@@ -193,6 +210,7 @@ impl Service {
                 worker: ask.request.worker.clone(),
                 lease_seconds,
                 keyed: ask.keyed.as_ref().map(OwnedKeyed::borrow),
+                by: ask.by.clone(),
             });
         }
         Ok(planned)

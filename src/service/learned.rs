@@ -68,7 +68,7 @@ impl Service {
         let (front, recommended) = self
             .inner
             .numerics
-            .run(move || {
+            .run_for(study, move || {
                 let front = pareto_front(&definition, &history);
                 (front, advisor.recommend(&definition, &history))
             })
@@ -142,10 +142,12 @@ impl Service {
         let definition = Arc::clone(&snapshot.record.definition);
         let history = Arc::clone(&snapshot.history);
         let advisor = Arc::clone(&self.inner.advisor);
-        let learned =
-            self.inner.numerics.run(move || compute(&advisor, &definition, &history)).await.map_err(
-                |_| ServiceError::Overloaded { retry_after_seconds: numerics::RETRY_AFTER_SECONDS },
-            )?;
+        let learned = self
+            .inner
+            .numerics
+            .run_for(study, move || compute(&advisor, &definition, &history))
+            .await
+            .map_err(|_| ServiceError::Overloaded { retry_after_seconds: numerics::RETRY_AFTER_SECONDS })?;
         Ok((snapshot.record.revision, learned))
     }
 }

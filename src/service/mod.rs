@@ -10,7 +10,9 @@ mod desk;
 mod error;
 mod learned;
 mod listeners;
+mod meters;
 mod networks;
+mod notices;
 mod numerics;
 mod snapshot;
 mod solve;
@@ -25,12 +27,14 @@ use uuid::Uuid;
 
 use crate::advisor::{Advisor, curve};
 use crate::space::Fault;
+use crate::store::access::Actor;
 use crate::store::{Answer, IdempotencyKey, Keyed, Result as StoreResult, Store};
 use crate::study::{AskRequest, Definition, Measurement, StudyDraft, StudyId, Trial};
 
 pub use course::{History, Order, Ranking, Sample, SortBy, Steps, thin};
 pub use error::{AskError, ServiceError};
 pub use learned::{Best, Learned, Predictions, Recommended};
+pub use meters::Meters;
 pub use networks::{CompositeError, NetworkError};
 
 use ahead::Ahead;
@@ -38,6 +42,7 @@ use course::Courses;
 use desk::{Desk, WaitingAsk};
 use listeners::Listeners;
 use networks::Networks;
+use notices::Notices;
 use numerics::Numerics;
 use snapshot::Snapshots;
 
@@ -92,6 +97,9 @@ impl<T> OwnedKeyed<T> {
 #[derive(Clone)]
 pub struct Service {
     inner: Arc<Inner>,
+    /// The store, in the name of whom this service acts for.
+    store: Arc<dyn Store>,
+    actor: Option<Arc<Actor>>,
 }
 
 struct Inner {
@@ -105,6 +113,8 @@ struct Inner {
     ahead: Ahead,
     looks_ahead: bool,
     networks: Networks,
+    notices: Notices,
+    meters: Meters,
     /// Places for solves.
     solving: Arc<tokio::sync::Semaphore>,
 }
@@ -112,10 +122,12 @@ struct Inner {
 impl Service {
     /// A service on a store.
     pub fn new(store: Arc<dyn Store>, options: Options) -> Self {
+        let advisor = Arc::new(Advisor::default());
+        let meters = Meters::new(Arc::clone(&advisor));
         let inner = Inner {
-            store,
-            advisor: Arc::new(Advisor::default()),
-            numerics: Numerics::new(options.threads, options.waiting),
+            store: Arc::clone(&store),
+            advisor,
+            numerics: Numerics::new(options.threads, options.waiting, meters.numerics.clone()),
             snapshots: Snapshots::default(),
             courses: Courses::default(),
             desks: Mutex::default(),
@@ -123,14 +135,34 @@ impl Service {
             ahead: Ahead::default(),
             looks_ahead: options.ahead == LookAhead::WhenIdle,
             networks: Networks::default(),
+            notices: Notices::default(),
+            meters,
             solving: Self::solving_places(),
         };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(inner), store, actor: None }
+    }
+
+    /// The same service, which notes each change in the log as made by `actor`.
+    #[must_use]
+    pub fn by(&self, actor: Actor) -> Self {
+        let actor = Arc::new(actor);
+        let store = self.inner.store.by(Arc::clone(&actor));
+        Self { inner: Arc::clone(&self.inner), store, actor: Some(actor) }
     }
 
     /// Where studies are kept.
     pub fn store(&self) -> &Arc<dyn Store> {
-        &self.inner.store
+        &self.store
+    }
+
+    /// What is counted and timed.
+    pub fn meters(&self) -> &Meters {
+        &self.inner.meters
+    }
+
+    /// Why computations would be refused now, where they would.
+    pub fn overload(&self) -> Option<String> {
+        self.inner.numerics.overload()
     }
 
     /// Checks a study, and that the advisor can optimize it. Draws its seed where it names none. Whether constraints
@@ -164,7 +196,7 @@ impl Service {
         let is_first = {
             let mut desks = lock(&self.inner.desks);
             let desk = desks.entry(study).or_default();
-            desk.waiting.push_back(WaitingAsk { request, keyed, sender });
+            desk.waiting.push_back(WaitingAsk { request, keyed, by: self.actor.clone(), sender });
             !std::mem::replace(&mut desk.is_served, true)
         };
         if is_first {
@@ -177,6 +209,7 @@ impl Service {
     /// Says that a study changed: wakes those who listen to it, and computes its next points while there is time.
     pub fn changed(&self, study: StudyId) {
         self.inner.listeners.changed(study);
+        self.inner.notices.put(study);
         self.look_ahead(study);
     }
 
@@ -210,6 +243,13 @@ impl Service {
 
     /// Ends leases and removes what is kept for a time only, until told to stop.
     pub async fn maintain(&self, stop: CancellationToken) {
+        let told = tokio::spawn(self.clone().tell_others(stop.clone()));
+        let heard = tokio::spawn(self.clone().hear_others(stop.clone()));
+        self.keep_in_order(stop).await;
+        drop(tokio::join!(told, heard));
+    }
+
+    async fn keep_in_order(&self, stop: CancellationToken) {
         let mut leases = tokio::time::interval(LEASE_INTERVAL);
         leases.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut prune = tokio::time::interval(PRUNE_INTERVAL);

@@ -19,7 +19,7 @@ const TRIAL_TIME: Duration = Duration::from_secs(30);
 
 /// Loaded networks.
 #[derive(Default)]
-pub(super) struct Networks(Mutex<HashMap<NetworkId, Network>>);
+pub(super) struct Networks(Mutex<HashMap<NetworkId, (String, Network)>>);
 
 /// Why a network is not kept.
 #[derive(Debug, thiserror::Error)]
@@ -67,8 +67,8 @@ impl Service {
             .map_err(|_| overloaded())??;
         let description = describe(&network);
         let new = NewNetwork { project, name, onnx, description };
-        let record = self.inner.store.create_network(new).await.map_err(ServiceError::from)?;
-        self.inner.networks.put(record.id, network);
+        let record = self.store.create_network(new).await.map_err(ServiceError::from)?;
+        self.inner.networks.put(record.id, &record.project, network);
         Ok(record)
     }
 
@@ -97,7 +97,7 @@ impl Service {
     }
 
     async fn network(&self, id: NetworkId, project: &str, pointer: &str) -> Result<Network, CompositeError> {
-        if let Some(network) = self.inner.networks.get(id) {
+        if let Some(network) = self.inner.networks.get(id, project) {
             return Ok(network);
         }
         let missing =
@@ -116,7 +116,7 @@ impl Service {
         let network = loaded
             .map_err(|_| overloaded())?
             .map_err(|fault| CompositeError::Faults(vec![Fault::new(pointer, fault.to_string())]))?;
-        self.inner.networks.put(id, network.clone());
+        self.inner.networks.put(id, project, network.clone());
         Ok(network)
     }
 }
@@ -143,16 +143,19 @@ fn describe(network: &Network) -> NetworkDescription {
 }
 
 impl Networks {
-    fn get(&self, id: NetworkId) -> Option<Network> {
-        lock(&self.0).get(&id).cloned()
+    /// A network of this project: that it is loaded for another does not make it visible here.
+    fn get(&self, id: NetworkId, project: &str) -> Option<Network> {
+        let networks = lock(&self.0);
+        let (owner, network) = networks.get(&id)?;
+        (owner == project).then(|| network.clone())
     }
 
-    fn put(&self, id: NetworkId, network: Network) {
+    fn put(&self, id: NetworkId, project: &str, network: Network) {
         let mut networks = lock(&self.0);
         if networks.len() >= CAPACITY {
             let one = networks.keys().next().copied();
             one.map(|one| networks.remove(&one));
         }
-        networks.insert(id, network);
+        networks.insert(id, (project.to_owned(), network));
     }
 }

@@ -137,7 +137,7 @@ impl Service {
                 let suggested = self
                     .inner
                     .numerics
-                    .run(move || advisor.suggest_through(&networks, &definition, &history, 1))
+                    .run_for(study, move || advisor.suggest_through(&networks, &definition, &history, 1))
                     .await;
                 let Ok((proposals, taken)) = suggested else {
                     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
@@ -162,6 +162,7 @@ impl Service {
                 worker: Some(WORKER.to_owned()),
                 lease_seconds: None,
                 keyed: None,
+                by: None,
             };
             let plan = HandOut { expected_next_number: record.next_number, asks: vec![ask] };
             match store.hand_out(study, plan).await {
@@ -177,8 +178,11 @@ impl Service {
             None => Outcome::Failed { reason: "the point lies outside the space".to_owned() },
             Some(point) => {
                 let definition = Arc::clone(&record.definition);
-                let evaluated =
-                    self.inner.numerics.run(move || evaluate_through(&composite, &definition, &point)).await;
+                let evaluated = self
+                    .inner
+                    .numerics
+                    .run_for(study, move || evaluate_through(&composite, &definition, &point))
+                    .await;
                 let Ok(outcome) = evaluated else { return Ok(Turn::Again) };
                 outcome
             }

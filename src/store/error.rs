@@ -1,5 +1,7 @@
 //! What can go wrong in a store. Whatever a client can cause has its own variant; the rest is the database's.
 
+use uuid::Uuid;
+
 use crate::study::{NetworkId, Refusal, StudyId, StudyState};
 
 /// Why an operation was not done. Nothing was changed.
@@ -17,6 +19,30 @@ pub enum StoreError {
     /// A study refers to the network.
     #[error("a study uses network {0}; delete the study first")]
     NetworkInUse(NetworkId),
+    /// There is no such project.
+    #[error("there is no project {0:?}")]
+    NoProject(String),
+    /// There is one of that name.
+    #[error("there is a project {0:?} already")]
+    ProjectTaken(String),
+    /// It has studies or networks.
+    #[error("project {0:?} has studies or networks; delete them first")]
+    ProjectInUse(String),
+    /// There is no such token.
+    #[error("there is no token {0}")]
+    NoToken(Uuid),
+    /// The project has as much as it may.
+    #[error(
+        "project {project:?} may have {limit} {what}, and has no room for more; delete some, or have its quota raised"
+    )]
+    QuotaSpent {
+        /// The project.
+        project: String,
+        /// What it has enough of.
+        what: &'static str,
+        /// How much it may have.
+        limit: u64,
+    },
     /// The study was never solved.
     #[error("study {0} has no solve")]
     NoSolve(StudyId),
@@ -32,6 +58,12 @@ pub enum StoreError {
         /// That study.
         existing: StudyId,
     },
+    /// A study of this id is there.
+    #[error("study {0} is there already")]
+    StudyThere(StudyId),
+    /// Not all of a study arrived.
+    #[error("not all of study {0} arrived")]
+    Incomplete(StudyId),
     /// The trial cannot make this change from the state it is in.
     #[error(transparent)]
     Refused(#[from] Refusal),

@@ -5,10 +5,13 @@
 //! study's revision by one for every event it appends, and, where the request carried an idempotency key, keeps the
 //! answer. SQL lives in this room alone; nothing here knows how points are chosen or sent.
 
+pub mod access;
+pub mod archive;
 mod definitions;
 mod error;
 mod keyed;
 mod networks;
+mod notices;
 mod postgres;
 mod sqlite;
 
@@ -25,11 +28,14 @@ use crate::study::{
     TrialState,
 };
 
+pub use access::Access;
+pub use archive::Archive;
 pub use error::StoreError;
 pub use keyed::{Answer, IdempotencyKey, KeptAnswer, Keyed};
 pub use networks::{
     NetworkDescription, NetworkRecord, NewNetwork, PortDescription, Solve, SolveState, SolveStep,
 };
+pub use notices::Notices;
 
 /// What became of an operation.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -48,10 +54,13 @@ pub async fn connect(url: &str) -> Result<Arc<dyn Store>> {
 
 /// Where studies and trials are kept.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: Access + Archive + Notices {
     /// Brings the schema up to this program's; does nothing where it is. Fails on a newer schema than this program
     /// knows.
     async fn migrate(&self) -> Result<()>;
+
+    /// The version of the database's schema, 0 where it has none, and the one that this program knows.
+    async fn schema(&self) -> Result<Schema>;
 
     /// Whether the database answers and can be written to.
     async fn ready(&self) -> Result<()>;
@@ -164,8 +173,8 @@ pub trait Store: Send + Sync {
     /// A network's file.
     async fn network_onnx(&self, id: NetworkId) -> Result<Vec<u8>>;
 
-    /// A page of networks, in the order of upload.
-    async fn networks(&self, project: Option<&str>, page: &Page) -> Result<Vec<NetworkRecord>>;
+    /// A page of networks, in the order of upload; those of these projects alone, where given.
+    async fn networks(&self, among: Option<&[String]>, page: &Page) -> Result<Vec<NetworkRecord>>;
 
     /// Deletes a network.
     ///
@@ -198,6 +207,24 @@ pub trait Store: Send + Sync {
     async fn step_solve(&self, study: StudyId, step: SolveStep) -> Result<Solve>;
 }
 
+/// Whether something between this program and the database gives each transaction another connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pooling {
+    /// A connection is one to the database itself.
+    None,
+    /// A pooler in transaction mode.
+    ByTransaction,
+}
+
+/// Versions of the schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schema {
+    /// The database's; 0 where it has none.
+    pub found: i64,
+    /// The newest that this program knows.
+    pub known: i64,
+}
+
 /// A study to be created.
 #[derive(Clone, Debug)]
 pub struct NewStudy {
@@ -221,6 +248,8 @@ pub struct Created {
 pub struct StudyFilter {
     /// Of this project alone.
     pub project: Option<String>,
+    /// Of these projects alone.
+    pub among: Option<Vec<String>>,
     /// Of this name alone.
     pub name: Option<String>,
     /// Whose names contain this, without regard to case.
@@ -242,7 +271,7 @@ pub struct Page {
 }
 
 /// A place in a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cursor {
     /// Behind the trial of this number.
     Trial(u64),
@@ -250,6 +279,10 @@ pub enum Cursor {
     Study(StudyId),
     /// Behind the network with this id, likewise.
     Network(NetworkId),
+    /// Behind the token or the entry of the log with this id, likewise.
+    Id(Uuid),
+    /// Behind the project of this name.
+    Project(String),
 }
 
 /// What changes of a study; `None` stays.
@@ -313,6 +346,8 @@ pub struct AskPlan<'a> {
     pub lease_seconds: Option<u64>,
     /// Where the request carried an idempotency key.
     pub keyed: Option<Keyed<'a, Vec<Trial>>>,
+    /// Who asks, where the log is to say so.
+    pub by: Option<Arc<access::Actor>>,
 }
 
 /// One trial that an ask is given.

@@ -5,10 +5,13 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::Pool;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use tokio::sync::mpsc;
 
-use super::Result;
+use super::{Pooling, Result};
+use crate::study::StudyId;
 
 pub(crate) type Database = sqlx::Sqlite;
 pub(crate) type Connection = sqlx::SqliteConnection;
@@ -66,11 +69,26 @@ pub(super) async fn connect(url: &str) -> Result<Backend> {
     let pool = || SqlitePoolOptions::new().test_before_acquire(false);
     let writes = pool().max_connections(1).connect_with(options.clone()).await?;
     let reads = pool().max_connections(READERS).connect_with(options.pragma("query_only", "ON")).await?;
-    Ok(Backend::new(reads, writes))
+    Ok(Backend::new(reads, writes, Pooling::None))
 }
 
 /// Whether another transaction was in the way, so that the same may succeed when it is tried again.
 pub(crate) fn is_conflict(_: &dyn sqlx::error::DatabaseError) -> bool {
     // One transaction writes at a time.
     false
+}
+
+/// Whether a query named a table that is not there.
+pub(crate) fn is_missing_table(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error.message().starts_with("no such table")
+}
+
+/// One server has the file: there is nobody to tell.
+pub(crate) async fn announce(_: &mut Connection, _: &[StudyId]) -> Result<()> {
+    Ok(())
+}
+
+/// Likewise, nobody to listen to.
+pub(crate) async fn listen(_: &Pool<Database>, _: mpsc::Sender<StudyId>) -> Result<()> {
+    Ok(())
 }

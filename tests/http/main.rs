@@ -24,16 +24,48 @@ macro_rules! on_both_stores {
     };
 }
 
+/// Runs each test on a database of both kinds, with one of the other kind beside it. The databases are gone at the end.
+macro_rules! on_both_databases {
+    ($($test:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                let directory = tempfile::tempdir().unwrap();
+                let url = format!("sqlite:{}", directory.path().join("t.sqlite").display());
+                let schema = crate::postgres::private_schema().await;
+                super::$test(url, schema.url.clone()).await;
+            })*
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                let directory = tempfile::tempdir().unwrap();
+                let url = format!("sqlite:{}", directory.path().join("t.sqlite").display());
+                let schema = crate::postgres::private_schema().await;
+                super::$test(schema.url.clone(), url).await;
+            })*
+        }
+    };
+}
+
+mod access;
+mod archive;
+mod audit;
 mod contract;
 mod crash;
 mod dashboard;
 mod examples;
+mod failover;
 mod mcp;
+mod metrics;
 mod networks;
+mod pooler;
 #[path = "../postgres/mod.rs"]
 mod postgres;
 mod process;
+mod quotas;
 mod refusals;
 mod run;
 mod server;
 mod two_servers;
+mod user;

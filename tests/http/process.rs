@@ -148,3 +148,35 @@ fn it_refuses_to_start_where_it_would_be_exposed_or_has_no_database() {
     fails(&["--listen", "127.0.0.1:0", "--database", "postgres://a:secret@127.0.0.1:1/b"], "127.0.0.1:1");
     fails(&["--listen", "127.0.0.1:0", "--database", "sqlite:/proc/nowhere/t.sqlite"], "/proc/nowhere");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_authentication_it_may_be_reached_by_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", directory.path().join("t.sqlite").display());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tellus"));
+    command.args(["serve", "--listen", "0.0.0.0:0", "--auth", "--database", &url]).env("RUST_LOG", "error");
+    let (mut server, greeting) = greeted(command.stdout(Stdio::piped()));
+    let line = greeting.iter().find_map(|line| line.trim().strip_prefix("API")).unwrap();
+    let port = line.trim().trim_end_matches("/v1").rsplit(':').next().unwrap().to_owned();
+    let answered = reqwest::get(format!("http://127.0.0.1:{port}/v1/studies")).await;
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert_eq!(answered.unwrap().status(), 401);
+}
+
+#[test]
+fn a_schema_is_checked_before_anything_is_changed() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", directory.path().join("t.sqlite").display());
+    let migrate = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tellus"));
+        let output = command.arg("migrate").args(arguments).args(["--database", &url]).output().unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (is_current, said) = migrate(&["--check"]);
+    assert!(!is_current && said.contains("version 0") && said.contains("tellus migrate"), "{said}");
+    assert!(!migrate(&["--check"]).0, "a check changes nothing");
+    assert!(migrate(&[]).0);
+    let (is_current, said) = migrate(&["--check"]);
+    assert!(is_current && said.contains("up to date"), "{said}");
+}

@@ -29,7 +29,17 @@ pub(crate) struct Schema {
 
 /// Makes an empty schema.
 pub(crate) async fn schema() -> Schema {
+    schema_on(SERVER.get_or_init(Server::find_or_start)).await
+}
+
+/// Makes an empty schema on a private server, for tests that use more of it than its address.
+#[allow(dead_code, reason = "not every test program does")]
+pub(crate) async fn private_schema() -> Schema {
     let server = SERVER.get_or_init(Server::find_or_start);
+    schema_on(if server.keeper.is_some() { server } else { PRIVATE.get_or_init(Server::start) }).await
+}
+
+async fn schema_on(server: &'static Server) -> Schema {
     let name = format!("tellus_test_{}", Uuid::new_v4().simple());
     server.execute(format!("CREATE SCHEMA {name}")).await;
     let separator = if server.url.contains('?') { '&' } else { '?' };
@@ -54,6 +64,7 @@ impl Drop for Schema {
 }
 
 static SERVER: OnceLock<Server> = OnceLock::new();
+static PRIVATE: OnceLock<Server> = OnceLock::new();
 
 struct Server {
     url: String,
@@ -148,7 +159,14 @@ fn binaries() -> Option<PathBuf> {
     debian.into_iter().chain(env::split_paths(&path)).find(|directory| has_all(directory))
 }
 
-fn is_root() -> bool {
+/// Whether the tests run as root, as which Postgres does not.
+pub(crate) fn is_root() -> bool {
     let output = Command::new("id").arg("-u").output().unwrap();
     output.stdout.trim_ascii() == b"0"
+}
+
+/// A program of the newest Postgres on this machine.
+#[allow(dead_code, reason = "not every test program dumps and restores")]
+pub(crate) fn program(name: &str) -> Command {
+    Command::new(binaries().expect("Postgres is there").join(name))
 }

@@ -144,7 +144,7 @@ pub(crate) fn ask(
     lease_seconds: Option<u64>,
     assignments: Vec<Assignment>,
 ) -> AskPlan<'static> {
-    AskPlan { assignments, worker: Some(worker.into()), lease_seconds, keyed: None }
+    AskPlan { assignments, worker: Some(worker.into()), lease_seconds, keyed: None, by: None }
 }
 
 /// Hands out proposals to one worker for ever.

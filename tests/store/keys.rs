@@ -20,7 +20,7 @@ pub(crate) async fn the_answer_is_kept_with_what_was_done(database: &Database) {
     let numbers = |trials: &Vec<Trial>| given::answer(&format!("{} trials", trials.len()));
     let assignments = vec![Assignment::New(given::proposal(0)), Assignment::New(given::proposal(1))];
     let keyed = Some(Keyed { key: &key, answer: &numbers });
-    let asked = AskPlan { assignments, worker: None, lease_seconds: None, keyed };
+    let asked = AskPlan { assignments, worker: None, lease_seconds: None, keyed, by: None };
     given::hand_out_ask(store, created.study.id, asked).await;
     assert_eq!(store.kept_answer(&key).await.unwrap().unwrap().answer, given::answer("2 trials"));
 
@@ -45,7 +45,7 @@ pub(crate) async fn a_key_that_was_used_undoes_the_rest(database: &Database) {
     let refused = store.attach(study, vec![given::attached(0, None)], keyed()).await;
     assert!(matches!(refused, Err(StoreError::KeyUsed)));
     let assignments = vec![Assignment::New(given::proposal(0))];
-    let asks = vec![AskPlan { assignments, worker: None, lease_seconds: None, keyed: keyed() }];
+    let asks = vec![AskPlan { assignments, worker: None, lease_seconds: None, keyed: keyed(), by: None }];
     let refused = store.hand_out(study, HandOut { expected_next_number: 0, asks }).await;
     assert!(matches!(refused, Err(StoreError::KeyUsed)));
 

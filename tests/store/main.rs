@@ -6,6 +6,8 @@
 #[path = "../postgres/mod.rs"]
 mod postgres;
 
+mod access;
+mod archive;
 mod asks;
 mod events;
 mod given;
@@ -100,10 +102,23 @@ on_both! {
         every_change_is_an_event_in_order,
         a_page_starts_after_the_place_asked_for,
     }
+    access {
+        projects_are_made_changed_and_deleted,
+        quotas_are_kept_by_creators_at_the_same_time,
+        quotas_of_trials_and_networks_are_kept,
+        tokens_are_found_by_their_hash_until_they_end,
+        tokens_are_listed_by_project,
+        changes_are_noted_in_the_name_of_who_makes_them,
+    }
+    archive {
+        a_study_comes_back_as_it_was,
+        what_is_cut_or_there_already_changes_nothing,
+    }
     upkeep {
         old_events_and_answers_are_pruned,
         a_newer_schema_is_left_alone,
         two_servers_work_on_one_database,
         what_cannot_be_read_is_said,
+        servers_tell_each_other_of_changes,
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use tellus::store::access::Quotas;
 use tellus::store::{Cursor, Page, StoreError, StudyChange, StudyFilter};
 use tellus::study::{BudgetDraft, StudyId, StudyState};
 use uuid::Uuid;
@@ -16,6 +17,7 @@ pub(crate) async fn creating_the_same_again_returns_the_same(database: &Database
     assert!(first.is_new && !again.is_new);
     assert_eq!(first.study.id, again.study.id);
     assert_eq!(again.study.revision, 1);
+    store.create_project("other", Quotas::default()).await.unwrap();
     let elsewhere =
         store.create_study(given::new_study("a", json!({"project": "other"})), None).await.unwrap();
     assert!(elsewhere.is_new);
@@ -93,6 +95,9 @@ pub(crate) async fn lists_are_paged_in_the_order_of_creation(database: &Database
 
 pub(crate) async fn lists_are_filtered(database: &Database) {
     let store = &database.store;
+    for project in ["x", "y"] {
+        store.create_project(project, Quotas::default()).await.unwrap();
+    }
     for (name, project) in [("Ärger 100%", "x"), ("ärger_2", "x"), ("Other", "y")] {
         store.create_study(given::new_study(name, json!({"project": project})), None).await.unwrap();
     }

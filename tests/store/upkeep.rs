@@ -49,7 +49,13 @@ pub(crate) async fn a_newer_schema_is_left_alone(database: &Database) {
         )
         .await;
     let refused = database.second_store().await.migrate().await.unwrap_err();
-    assert!(matches!(refused, StoreError::NewerSchema { found: 9999, known: 2 }), "{refused}");
+    assert!(matches!(refused, StoreError::NewerSchema { found: 9999, known: 3 }), "{refused}");
+    let schema = database.second_store().await.schema().await.unwrap();
+    assert_eq!((schema.found, schema.known), (9999, 3));
+    database.execute("DELETE FROM _sqlx_migrations WHERE version > 2").await;
+    assert_eq!(database.store.schema().await.unwrap().found, 2);
+    database.execute("DROP TABLE _sqlx_migrations").await;
+    assert_eq!(database.store.schema().await.unwrap().found, 0);
 }
 
 pub(crate) async fn two_servers_work_on_one_database(database: &Database) {
@@ -85,4 +91,31 @@ pub(crate) async fn what_cannot_be_read_is_said(database: &Database) {
     database.execute("UPDATE studies SET definition = '{}'").await;
     let unreadable = database.second_store().await.study(study).await.unwrap_err();
     assert!(matches!(unreadable, StoreError::Unreadable { .. }), "{unreadable}");
+}
+
+pub(crate) async fn servers_tell_each_other_of_changes(database: &Database) {
+    let (sender, mut heard) = tokio::sync::mpsc::channel(4);
+    let listener = database.second_store().await;
+    let listening = tokio::spawn(async move { listener.listen(sender).await });
+    let studies = [(); 3].map(|()| tellus::study::StudyId(uuid::Uuid::now_v7()));
+    // Until the other one listens, nobody hears; with SQLite nobody ever does.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        database.store.announce(&studies).await.unwrap();
+        match tokio::time::timeout(std::time::Duration::from_millis(200), heard.recv()).await {
+            Ok(Some(first)) => {
+                assert!(studies.contains(&first));
+                break;
+            }
+            Ok(None) => {
+                listening.await.unwrap().unwrap();
+                return;
+            }
+            Err(_) => assert!(std::time::Instant::now() < deadline, "nothing is heard"),
+        }
+    }
+    assert_eq!((heard.recv().await, heard.recv().await), (Some(studies[1]), Some(studies[2])));
+    drop(heard);
+    database.store.announce(&studies).await.unwrap();
+    listening.await.unwrap().unwrap();
 }

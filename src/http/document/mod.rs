@@ -27,6 +27,7 @@ use super::App;
         (name = "studies", description = "What is optimized, and what was found"),
         (name = "trials", description = "What is tried, and what became of it"),
         (name = "networks", description = "Networks that an objective runs through, and solving by them"),
+        (name = "access", description = "Projects, tokens, and the log of changes"),
         (name = "operations", description = "Whether the server lives and works"),
     )
 )]

@@ -29,10 +29,13 @@ pub(super) fn shape(document: &mut Json) {
         refusals(operation);
     }
     document["servers"] = json!([{"url": "/", "description": "Where this document comes from"}]);
-    document["security"] = json!([{"token": []}, {}]);
+    document["security"] = json!([{"token": []}, {"session": []}, {}]);
     document["components"]["securitySchemes"] = json!({"token": {
         "type": "http", "scheme": "bearer",
-        "description": "A server without authentication takes no notice of it.",
+        "description": "A token, `tellus_…`. A server without authentication takes no notice of it.",
+    }, "session": {
+        "type": "apiKey", "in": "cookie", "name": "tellus_session",
+        "description": "A browser's session; what changes something is taken from this server's own pages alone.",
     }});
     if let Some(Json::String(description)) = document.pointer_mut("/info/description") {
         let megabytes = MAX_BODY_BYTES >> 20;
@@ -177,11 +180,20 @@ fn body(operation: &mut Json) {
 /// Every operation may be refused; a refusal that passes says when to come again.
 fn refusals(operation: &mut Json) {
     let Some(responses) = operation.get_mut("responses").and_then(Json::as_object_mut) else { return };
-    if !responses.keys().any(|status| status.starts_with('4')) {
+    if !responses.contains_key("4XX") {
         responses.insert(
             "4XX".into(),
             json!({
                 "description": "Refused",
+                "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            }),
+        );
+    }
+    if !responses.contains_key("503") {
+        responses.insert(
+            "503".into(),
+            json!({
+                "description": "Try again later",
                 "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
             }),
         );

@@ -1,6 +1,7 @@
 //! Everything that crosses HTTP, and its one conversion into types of [`study`](crate::study) and
 //! [`space`](crate::space).
 
+mod access;
 mod algorithm;
 mod chart;
 mod learned;
@@ -8,6 +9,7 @@ mod network;
 mod study;
 mod trial;
 
+pub use access::*;
 pub use algorithm::*;
 pub use chart::*;
 pub use learned::*;

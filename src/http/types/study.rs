@@ -26,9 +26,10 @@ use crate::study::{
 pub struct StudyRequest {
     /// Unique in its project; 1 to 200 characters.
     pub name: String,
-    /// What it belongs to; without authentication there is one, `default`.
-    #[serde(default = "default_project")]
-    pub project: String,
+    /// What it belongs to: where absent, the only project of the token, or `default`. Without authentication there is
+    /// one, `default`.
+    #[serde(default)]
+    pub project: Option<String>,
     /// The search space, 1 to 1000 parameters.
     pub parameters: Vec<Parameter>,
     /// What is measured; at least one objective.
@@ -477,7 +478,7 @@ impl StudyRequest {
             .collect();
         let draft = StudyDraft {
             name: self.name,
-            project: self.project,
+            project: self.project.unwrap_or_else(default_project),
             parameters,
             metrics,
             parameter_constraints,

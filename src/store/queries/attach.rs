@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
-use serde_json::Map;
+use serde_json::{Map, json};
 use sqlx::{QueryBuilder, Row as _};
 
 use super::super::super::{AttachedTrial, Keyed, Result, StoreError};
 use super::super::{Connection, Database};
+use super::audit::Change;
 use super::locked::LockedStudy;
+use super::projects::admit_trials;
 use super::rows::{StoredTrial, rounded};
 use super::{Backend, events, keys, trials};
 use crate::space::PointKey;
@@ -27,6 +29,7 @@ impl Backend {
     ) -> Result<Vec<Trial>> {
         let mut transaction = self.begin().await?;
         let mut study = self.lock(&mut transaction, study).await?;
+        admit_trials(&mut transaction, &study, attached.len()).await?;
         let history_revision = study.record.revision;
         let mut replicates = next_replicates(&mut transaction, study.record.id, attached).await?;
         let mut created = Vec::with_capacity(attached.len());
@@ -36,6 +39,8 @@ impl Backend {
             *next += 1;
         }
         trials::insert(&mut transaction, study.record.id, &created).await?;
+        let said = json!({ "numbers": created.iter().map(|stored| stored.trial.number).collect::<Vec<_>>() });
+        self.note(&mut transaction, study.now, Change::of_study("attach_trials", &study, said)).await?;
         study.save(&mut transaction).await?;
         let created = created.into_iter().map(|stored| stored.trial).collect();
         keys::keep(&mut transaction, keyed, &created, study.now).await?;

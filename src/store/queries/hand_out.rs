@@ -1,12 +1,14 @@
 //! Handing out: a plan that was made from a snapshot is done, if it still fits.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::Map;
+use serde_json::{Map, json};
 use uuid::Uuid;
 
 use super::super::super::{AskPlan, Assignment, HandOut, NewTrial, Result, StoreError};
 use super::super::Connection;
+use super::audit::{Change, note_by};
 use super::locked::LockedStudy;
+use super::projects::admit_trials;
 use super::rows::StoredTrial;
 use super::{Backend, events, keys, trials};
 use crate::study::{EventKind, StudyId, StudyRecord, StudyState, Trial, TrialState};
@@ -21,6 +23,11 @@ impl Backend {
         let mut study = self.lock(&mut transaction, study).await?;
         if !fits(&study.record, plan) {
             return Err(StoreError::Outdated);
+        }
+        let assigned = plan.asks.iter().flat_map(|ask| &ask.assignments);
+        let more = assigned.filter(|assignment| matches!(assignment, Assignment::New(_))).count();
+        if more > 0 {
+            admit_trials(&mut transaction, &study, more).await?;
         }
         let mut created = Vec::new();
         let mut answers = Vec::with_capacity(plan.asks.len());
@@ -49,6 +56,11 @@ impl Backend {
         })?;
         study.save(&mut transaction).await?;
         for (ask, given) in plan.asks.iter().zip(&answers) {
+            let said = json!({
+                "numbers": given.iter().map(|trial| trial.number).collect::<Vec<_>>(), "worker": ask.worker,
+            });
+            note_by(&mut transaction, ask.by.as_ref(), study.now, Change::of_study("ask", &study, said))
+                .await?;
             keys::keep(&mut transaction, ask.keyed.as_ref(), given, study.now).await?;
         }
         transaction.commit().await?;

@@ -60,7 +60,7 @@ impl Backend {
         .bind(&key.method)
         .bind(&key.path)
         .bind(&key.key)
-        .fetch_optional(&self.reads)
+        .fetch_optional(&mut *self.reading().await?)
         .await?;
         let Some(row) = row else { return Ok(None) };
         let unreadable = |reason: String| StoreError::Unreadable {

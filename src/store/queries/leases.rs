@@ -73,7 +73,7 @@ impl Backend {
         if let Some(study) = study {
             query.push(" AND study_id = ").push_bind(study.0);
         }
-        let studies: Vec<Uuid> = query.build_query_scalar().fetch_all(&self.reads).await?;
+        let studies: Vec<Uuid> = query.build_query_scalar().fetch_all(&mut *self.reading().await?).await?;
         Ok(studies.into_iter().map(StudyId).collect())
     }
 

@@ -18,6 +18,8 @@ pub(super) struct LockedStudy {
     /// The time of the whole transaction, by the database's clock; never before the study's last change.
     pub(super) now: DateTime<Utc>,
     pub(super) events: Vec<Event>,
+    /// How many trials its project may have.
+    pub(super) trials_quota: Option<u64>,
 }
 
 impl Backend {
@@ -28,7 +30,8 @@ impl Backend {
             study_columns!(),
             ", ",
             clock!(),
-            " AS clock FROM studies WHERE id = $1",
+            " AS clock, (SELECT max_trials FROM projects WHERE name = project) AS max_trials \
+             FROM studies WHERE id = $1",
             for_update!()
         ))
         .bind(id.0)
@@ -38,7 +41,8 @@ impl Backend {
         let record = rows::study(&row, &self.definitions)?;
         let clock: DateTime<Utc> = row.try_get("clock")?;
         let now = clock.max(record.updated_at);
-        Ok(LockedStudy { record, now, events: Vec::new() })
+        let trials_quota = rows::optional_count(&row, "max_trials")?;
+        Ok(LockedStudy { record, now, events: Vec::new(), trials_quota })
     }
 }
 
@@ -76,6 +80,12 @@ impl LockedStudy {
         if self.events.is_empty() {
             return Ok(());
         }
+        self.write(connection).await?;
+        events::insert(connection, self.record.id, &self.events).await
+    }
+
+    /// Writes the study alone.
+    pub(super) async fn write(&self, connection: &mut Connection) -> Result<()> {
         let record = &self.record;
         let counted = |state| signed(record.counts.of(state));
         sqlx::query(
@@ -106,7 +116,7 @@ impl LockedStudy {
         .bind(record.updated_at)
         .execute(&mut *connection)
         .await?;
-        events::insert(connection, record.id, &self.events).await
+        Ok(())
     }
 }
 

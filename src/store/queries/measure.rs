@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::super::super::{Keyed, Measure, Measured, Result};
+use super::audit::Change;
 use super::leases::{Holder, extend};
 use super::{Backend, keys, trials};
 use crate::study::{EventKind, StudyId};
@@ -38,6 +39,8 @@ impl Backend {
         if is_new {
             let data = json!({ "step": measurement.step, "metrics": measurement.metrics });
             stored.trial.revision = study.append(EventKind::TrialMeasured, Some(number), data);
+            let said = json!({ "step": measurement.step });
+            self.note(&mut transaction, study.now, Change::of_trial("measure", &study, number, said)).await?;
         }
         trials::update(&mut transaction, id, &stored).await?;
         study.save(&mut transaction).await?;

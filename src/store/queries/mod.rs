@@ -19,7 +19,23 @@ macro_rules! trial_columns {
     };
 }
 
+/// Does a transaction, again where another one was in its way.
+macro_rules! transact {
+    ($transaction:expr) => {{
+        let mut attempt = 1;
+        loop {
+            match $transaction.await {
+                Err(error) if attempt < ATTEMPTS && may_succeed(&error) => attempt += 1,
+                done => break done,
+            }
+        }
+    }};
+}
+
+mod access;
+mod archive;
 mod attach;
+mod audit;
 mod events;
 mod glances;
 mod hand_out;
@@ -28,10 +44,13 @@ mod leases;
 mod locked;
 mod measure;
 mod networks;
+mod projects;
+mod reading;
 mod rows;
 mod solves;
 mod studies;
 mod tell;
+mod tokens;
 mod trials;
 
 use std::sync::Arc;
@@ -39,30 +58,37 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sqlx::migrate::MigrateError;
 use sqlx::{Pool, Transaction};
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use super::super::Pooling;
+use super::super::access::Actor;
 use super::super::definitions::Definitions;
 use super::super::{
     Answer, AttachedTrial, Created, EventPage, Glance, HandOut, IdempotencyKey, KeptAnswer, Keyed, Measure,
-    Measured, NetworkRecord, NewNetwork, NewStudy, Page, Result, Solve, SolveStep, Store, StoreError,
-    StudyChange, StudyFilter, Tell, TrialChange,
+    Measured, NetworkRecord, NewNetwork, NewStudy, Notices, Page, Result, Schema, Solve, SolveStep, Store,
+    StoreError, StudyChange, StudyFilter, Tell, TrialChange,
 };
-use super::{BEGIN_READ, BEGIN_WRITE, Database, MIGRATIONS, is_conflict};
+use super::{BEGIN_READ, BEGIN_WRITE, Database, MIGRATIONS, is_conflict, is_missing_table};
 use crate::study::{Definition, NetworkId, StudyId, StudyRecord, StudyState, Trial, TrialState};
 
 /// How often a transaction is tried while others are in its way.
 const ATTEMPTS: u32 = 5;
 
 /// One database.
+#[derive(Clone)]
 pub(crate) struct Backend {
     reads: Pool<Database>,
     writes: Pool<Database>,
-    definitions: Definitions,
+    definitions: Arc<Definitions>,
+    /// In whose name changes are noted.
+    actor: Option<Arc<Actor>>,
+    pooling: Pooling,
 }
 
 impl Backend {
-    pub(crate) fn new(reads: Pool<Database>, writes: Pool<Database>) -> Self {
-        Self { reads, writes, definitions: Definitions::default() }
+    pub(crate) fn new(reads: Pool<Database>, writes: Pool<Database>, pooling: Pooling) -> Self {
+        Self { reads, writes, definitions: Arc::default(), actor: None, pooling }
     }
 
     /// Begins a transaction that writes.
@@ -86,28 +112,40 @@ fn may_succeed(error: &StoreError) -> bool {
     }
 }
 
-/// Does a transaction, again where another one was in its way.
-macro_rules! transact {
-    ($transaction:expr) => {{
-        let mut attempt = 1;
-        loop {
-            match $transaction.await {
-                Err(error) if attempt < ATTEMPTS && may_succeed(&error) => attempt += 1,
-                done => break done,
-            }
-        }
-    }};
-}
-
 #[async_trait]
 impl Store for Backend {
     async fn migrate(&self) -> Result<()> {
         let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+        if self.pooling == Pooling::ByTransaction {
+            // Migrations lock a session, which a pooler takes away in between.
+            return match self.schema().await?.found {
+                found if found > known => Err(StoreError::NewerSchema { found, known }),
+                found if found < known => Err(StoreError::Migration(format!(
+                    "it has version {found} rather than {known}, and is not changed through a pooler: run tellus migrate on \
+                     the database itself"
+                ))),
+                _ => Ok(()),
+            };
+        }
         MIGRATIONS.run(&self.writes).await.map_err(|error| match error {
             MigrateError::VersionMissing(found) if found > known => StoreError::NewerSchema { found, known },
             MigrateError::Execute(error) => StoreError::Unavailable(error),
             other => StoreError::Migration(other.to_string()),
         })
+    }
+
+    async fn schema(&self) -> Result<Schema> {
+        let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+        let newest = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success");
+        let found: std::result::Result<Option<i64>, _> = newest.fetch_one(&mut *self.reading().await?).await;
+        match found {
+            Ok(found) => Ok(Schema { found: found.unwrap_or(0), known }),
+            // There is no such table: nothing was ever migrated.
+            Err(sqlx::Error::Database(error)) if is_missing_table(error.as_ref()) => {
+                Ok(Schema { found: 0, known })
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn ready(&self) -> Result<()> {
@@ -122,7 +160,7 @@ impl Store for Backend {
     }
 
     async fn study(&self, id: StudyId) -> Result<StudyRecord> {
-        let mut connection = self.reads.acquire().await.map_err(StoreError::from)?;
+        let mut connection = self.reading().await?;
         self.read_study(&mut connection, id).await
     }
 
@@ -246,8 +284,8 @@ impl Store for Backend {
         self.network_file(id).await
     }
 
-    async fn networks(&self, project: Option<&str>, page: &Page) -> Result<Vec<NetworkRecord>> {
-        self.list_networks(project, page).await
+    async fn networks(&self, among: Option<&[String]>, page: &Page) -> Result<Vec<NetworkRecord>> {
+        self.list_networks(among, page).await
     }
 
     async fn delete_network(&self, id: NetworkId) -> Result<()> {
@@ -277,5 +315,29 @@ impl Store for Backend {
 
     async fn step_solve(&self, study: StudyId, step: SolveStep) -> Result<Solve> {
         transact!(self.step(study, &step))
+    }
+}
+
+#[async_trait]
+impl Notices for Backend {
+    async fn announce(&self, studies: &[StudyId]) -> Result<()> {
+        match self.pooling {
+            Pooling::None => {
+                let mut connection = self.reads.acquire().await.map_err(StoreError::from)?;
+                super::announce(&mut connection, studies).await
+            }
+            Pooling::ByTransaction => {
+                let mut transaction = self.begin().await?;
+                super::announce(&mut transaction, studies).await?;
+                Ok(transaction.commit().await?)
+            }
+        }
+    }
+
+    async fn listen(&self, to: mpsc::Sender<StudyId>) -> Result<()> {
+        match self.pooling {
+            Pooling::None => super::listen(&self.reads, to).await,
+            Pooling::ByTransaction => Ok(()),
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Networks: kept, listed, found and deleted.
 
+use serde_json::json;
 use sqlx::QueryBuilder;
 use sqlx::Row as _;
 use sqlx::types::Json;
@@ -8,7 +9,9 @@ use uuid::Uuid;
 use super::super::super::{Cursor, NetworkRecord, NewNetwork, Page, Result, StoreError};
 use super::super::{Connection, Database, Row};
 use super::Backend;
+use super::audit::Change;
 use super::locked::clock;
+use super::projects::{Growth, admit, restrict};
 use super::rows::{count, signed};
 use crate::study::{Definition, NetworkId, StudyId};
 
@@ -37,6 +40,10 @@ impl Backend {
         .bind(created_at)
         .execute(&mut *transaction)
         .await?;
+        admit(&mut transaction, &record.project, Growth::Network).await?;
+        let said = json!({ "network": record.id.0, "name": record.name, "bytes": record.bytes });
+        self.note(&mut transaction, created_at, Change::of_project("create_network", &record.project, said))
+            .await?;
         transaction.commit().await?;
         Ok(record)
     }
@@ -46,7 +53,7 @@ impl Backend {
             "SELECT id, project, name, bytes, description, created_at FROM networks WHERE id = $1",
         )
         .bind(id.0)
-        .fetch_optional(&self.reads)
+        .fetch_optional(&mut *self.reading().await?)
         .await?
         .ok_or(StoreError::NoNetwork(id))?;
         record(&row)
@@ -55,38 +62,47 @@ impl Backend {
     pub(super) async fn network_file(&self, id: NetworkId) -> Result<Vec<u8>> {
         let file: Option<Vec<u8>> = sqlx::query_scalar("SELECT onnx FROM networks WHERE id = $1")
             .bind(id.0)
-            .fetch_optional(&self.reads)
+            .fetch_optional(&mut *self.reading().await?)
             .await?;
         file.ok_or(StoreError::NoNetwork(id))
     }
 
     pub(super) async fn list_networks(
         &self,
-        project: Option<&str>,
+        among: Option<&[String]>,
         page: &Page,
     ) -> Result<Vec<NetworkRecord>> {
-        if project.is_some_and(|project| project.contains('\0')) {
-            return Ok(Vec::new());
-        }
         let mut query: QueryBuilder<Database> = QueryBuilder::new(
             "SELECT id, project, name, bytes, description, created_at FROM networks WHERE 1 = 1",
         );
-        if let Some(project) = project {
-            query.push(" AND project = ").push_bind(project);
-        }
-        if let Some(Cursor::Network(after)) = page.after {
+        restrict(&mut query, "project", among);
+        if let Some(Cursor::Network(after)) = &page.after {
             query.push(if page.descending { " AND id < " } else { " AND id > " }).push_bind(after.0);
         }
         query.push(if page.descending { " ORDER BY id DESC LIMIT " } else { " ORDER BY id LIMIT " });
         query.push_bind(i64::from(page.limit));
-        query.build().fetch_all(&self.reads).await?.iter().map(record).collect()
+        query.build().fetch_all(&mut *self.reading().await?).await?.iter().map(record).collect()
     }
 
     pub(super) async fn remove_network(&self, id: NetworkId) -> Result<()> {
-        let done = sqlx::query("DELETE FROM networks WHERE id = $1").bind(id.0).execute(&self.writes).await;
-        match done {
-            Ok(done) if done.rows_affected() == 0 => Err(StoreError::NoNetwork(id)),
-            Ok(_) => Ok(()),
+        let mut transaction = self.begin().await?;
+        let now = clock(&mut transaction).await?;
+        let deleted = sqlx::query("DELETE FROM networks WHERE id = $1 RETURNING project, name")
+            .bind(id.0)
+            .fetch_optional(&mut *transaction)
+            .await;
+        let deleted = match deleted {
+            Ok(deleted) => deleted.ok_or(StoreError::NoNetwork(id))?,
+            Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => {
+                return Err(StoreError::NetworkInUse(id));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let (project, name): (String, String) = (deleted.try_get("project")?, deleted.try_get("name")?);
+        let said = json!({ "network": id.0, "name": name });
+        self.note(&mut transaction, now, Change::of_project("delete_network", &project, said)).await?;
+        match transaction.commit().await {
+            Ok(()) => Ok(()),
             Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => {
                 Err(StoreError::NetworkInUse(id))
             }

@@ -167,7 +167,7 @@ pub(super) fn count(row: &Row, column: &'static str) -> Result<u64> {
     u64::try_from(signed).map_err(|error| unreadable(column, error))
 }
 
-fn optional_count(row: &Row, column: &'static str) -> Result<Option<u64>> {
+pub(super) fn optional_count(row: &Row, column: &'static str) -> Result<Option<u64>> {
     let signed: Option<i64> = row.try_get(column)?;
     signed.map(u64::try_from).transpose().map_err(|error| unreadable(column, error))
 }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::super::super::{Result, Solve, SolveState, SolveStep, StoreError};
 use super::super::{Connection, Row};
+use super::audit::Change;
 use super::locked::LockedStudy;
 use super::rows::{self, count, signed};
 use super::{Backend, keys};
@@ -54,6 +55,8 @@ impl Backend {
         .execute(&mut *transaction)
         .await?;
         say(&mut study, &solve);
+        let said = json!({ "evaluations": evaluations });
+        self.note(&mut transaction, study.now, Change::of_study("solve", &study, said)).await?;
         study.save(&mut transaction).await?;
         keys::keep(&mut transaction, keyed, &solve, study.now).await?;
         transaction.commit().await?;
@@ -69,6 +72,8 @@ impl Backend {
             solve.updated_at = study.now;
             write(&mut transaction, id, &solve, None).await?;
             say(&mut study, &solve);
+            let change = Change::of_study("cancel_solve", &study, json!({ "done": solve.done }));
+            self.note(&mut transaction, study.now, change).await?;
             study.save(&mut transaction).await?;
         }
         transaction.commit().await?;
@@ -82,7 +87,7 @@ impl Backend {
             clock!(),
             ")) ORDER BY study_id LIMIT 16"
         ))
-        .fetch_all(&self.reads)
+        .fetch_all(&mut *self.reading().await?)
         .await?;
         for row in due {
             let id = StudyId(row.try_get("study_id")?);
@@ -143,7 +148,7 @@ impl Backend {
     }
 
     pub(super) async fn find_solve(&self, id: StudyId) -> Result<Option<Solve>> {
-        let mut connection = self.reads.acquire().await.map_err(StoreError::from)?;
+        let mut connection = self.reading().await?;
         read(&mut connection, id).await
     }
 }

@@ -11,7 +11,9 @@ use super::super::super::{
     Created, Cursor, Keyed, NewStudy, Page, Result, StoreError, StudyChange, StudyFilter,
 };
 use super::super::{Connection, Database};
+use super::audit::Change;
 use super::locked::{LockedStudy, clock};
+use super::projects::{Growth, admit, restrict};
 use super::rows::{self, signed};
 use super::{Backend, events, keys, networks};
 use crate::study::{Definition, EventKind, StudyId, StudyRecord, StudyState, TrialCounts};
@@ -39,12 +41,15 @@ impl Backend {
             created_at: now,
             updated_at: now,
         };
-        let mut new = LockedStudy { record, now, events: Vec::new() };
+        let mut new = LockedStudy { record, now, events: Vec::new(), trials_quota: None };
         let data = json!({ "state": new.record.state.name(), "name": definition.draft().name });
         new.append(EventKind::StudyCreated, None, data);
         let created = if insert(&mut transaction, &new.record).await? {
+            admit(&mut transaction, &definition.draft().project, Growth::Study).await?;
             networks::use_networks(&mut transaction, new.record.id, definition).await?;
             events::insert(&mut transaction, new.record.id, &new.events).await?;
+            let said = json!({ "name": definition.draft().name });
+            self.note(&mut transaction, now, Change::of_study("create_study", &new, said)).await?;
             Created { study: new.record, is_new: true }
         } else {
             let existing = self.read_named(&mut transaction, definition).await?;
@@ -111,6 +116,7 @@ impl Backend {
         if let Some(project) = &filter.project {
             query.push(" AND project = ").push_bind(project);
         }
+        restrict(&mut query, "project", filter.among.as_deref());
         if let Some(name) = &filter.name {
             query.push(" AND name = ").push_bind(name);
         }
@@ -120,12 +126,12 @@ impl Backend {
         if let Some(state) = filter.state {
             query.push(" AND state = ").push_bind(state.name());
         }
-        if let Some(Cursor::Study(after)) = page.after {
+        if let Some(Cursor::Study(after)) = &page.after {
             query.push(if page.descending { " AND id < " } else { " AND id > " }).push_bind(after.0);
         }
         query.push(if page.descending { " ORDER BY id DESC LIMIT " } else { " ORDER BY id LIMIT " });
         query.push_bind(i64::from(page.limit));
-        let rows = query.build().fetch_all(&self.reads).await?;
+        let rows = query.build().fetch_all(&mut *self.reading().await?).await?;
         rows.iter().map(|row| rows::study(row, &self.definitions)).collect()
     }
 
@@ -151,7 +157,14 @@ impl Backend {
         }
         if before != (record.state, record.metadata.clone(), record.settings.clone()) {
             let data = json!({ "state": record.state.name() });
+            let said = json!({
+                "state": record.state.name(), "metadata": record.metadata,
+                "budget": record.settings.budget, "default_lease_seconds": record.settings.default_lease_seconds,
+                "retry_expired": record.settings.retry_expired,
+            });
             study.append(EventKind::StudyChanged, None, data);
+            let change = Change::of_study("change_study", &study, said);
+            self.note(&mut transaction, study.now, change).await?;
         }
         study.save(&mut transaction).await?;
         transaction.commit().await?;
@@ -159,9 +172,17 @@ impl Backend {
     }
 
     pub(super) async fn delete(&self, id: StudyId) -> Result<()> {
-        let done = sqlx::query("DELETE FROM studies WHERE id = $1").bind(id.0).execute(&self.writes).await?;
+        let mut transaction = self.begin().await?;
+        let study = self.lock(&mut transaction, id).await;
         self.definitions.remove(id);
-        if done.rows_affected() == 0 { Err(StoreError::NoStudy(id)) } else { Ok(()) }
+        let study = study?;
+        sqlx::query("DELETE FROM studies WHERE id = $1").bind(id.0).execute(&mut *transaction).await?;
+        let said =
+            json!({ "name": study.record.definition.draft().name, "trials": study.record.next_number });
+        self.note(&mut transaction, study.now, Change::of_study("delete_study", &study, said)).await?;
+        transaction.commit().await?;
+        self.definitions.remove(id);
+        Ok(())
     }
 }
 
@@ -193,6 +214,26 @@ async fn insert(connection: &mut Connection, record: &StudyRecord) -> Result<boo
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Inserts a study that comes with its id, or says what takes its place.
+pub(super) async fn insert_or_say(connection: &mut Connection, record: &StudyRecord) -> Result<()> {
+    let draft = record.definition.draft();
+    let taken: Option<Uuid> = sqlx::query_scalar(
+        "SELECT id FROM studies WHERE id = $1 OR (project = $2 AND name = $3) ORDER BY id <> $1",
+    )
+    .bind(record.id.0)
+    .bind(&draft.project)
+    .bind(&draft.name)
+    .fetch_optional(&mut *connection)
+    .await?;
+    match taken {
+        Some(id) if id == record.id.0 => Err(StoreError::StudyThere(record.id)),
+        Some(id) => Err(StoreError::NameTaken { existing: StudyId(id) }),
+        // Another one comes in this moment.
+        None if !insert(connection, record).await? => Err(StoreError::StudyThere(record.id)),
+        None => Ok(()),
+    }
 }
 
 /// The `LIKE` pattern of folded names that contain `search`, with `!` as the escape.

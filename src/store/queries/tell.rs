@@ -1,7 +1,10 @@
 //! Telling: the outcome of a trial, by the rules of [`study::tell`].
 
+use serde_json::json;
+
 use super::super::super::{Keyed, Result, Tell};
 use super::super::Connection;
+use super::audit::Change;
 use super::locked::LockedStudy;
 use super::rows::StoredTrial;
 use super::{Backend, events, keys, trials};
@@ -30,6 +33,8 @@ impl Backend {
             let overtaken = trial.superseded
                 || (may_be_late && was_retried(&mut transaction, study.record.id, number).await?);
             record(&mut study, &mut stored, tell, state, overtaken);
+            let said = json!({ "outcome": tell.outcome, "amend": tell.amend });
+            self.note(&mut transaction, study.now, Change::of_trial("tell", &study, number, said)).await?;
             trials::update(&mut transaction, study.record.id, &stored).await?;
             study.save(&mut transaction).await?;
         }

@@ -7,6 +7,7 @@ use sqlx::types::Json;
 use super::super::super::{Cursor, Page, Result, StoreError, TrialChange};
 use super::super::{Connection, Database};
 use super::Backend;
+use super::audit::Change;
 use super::rows::{self, StoredTrial, signed};
 use crate::study::{Definition, EventKind, StudyId, StudyRecord, Trial, TrialState};
 
@@ -138,10 +139,10 @@ impl Backend {
         if let Some(state) = state {
             query.push(" AND state = ").push_bind(state.name());
         }
-        if let Some(Cursor::Trial(after)) = page.after {
+        if let Some(Cursor::Trial(after)) = &page.after {
             query
                 .push(if page.descending { " AND number < " } else { " AND number > " })
-                .push_bind(signed(after));
+                .push_bind(signed(*after));
         }
         query.push(if page.descending { " ORDER BY number DESC LIMIT " } else { " ORDER BY number LIMIT " });
         query.push_bind(i64::from(page.limit));
@@ -188,6 +189,9 @@ impl Backend {
             let data = json!({ "state": after.trial.state.name() });
             after.trial.revision = study.append(EventKind::TrialChanged, Some(number), data);
             update(&mut transaction, id, &after).await?;
+            let said = json!({ "note": after.trial.note, "tags": after.trial.tags, "metadata": after.trial.metadata });
+            let change = Change::of_trial("change_trial", &study, number, said);
+            self.note(&mut transaction, study.now, change).await?;
             study.save(&mut transaction).await?;
             transaction.commit().await?;
         }
