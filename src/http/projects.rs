@@ -117,6 +117,7 @@ pub(super) async fn change_project(
     let quotas = quotas.map_err(|pointer| Problem::invalid(vec![Fault::new(pointer, FAR)]))?;
     let service = app.by(&caller);
     let record = service.store().change_project(&name, quotas).await?;
+    app.rates.changed(&name);
     Ok(axum::Json(seen(service.store().as_ref(), &caller, &record).await?))
 }
 

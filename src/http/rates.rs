@@ -21,9 +21,9 @@ const CAPACITY: usize = 4096;
 #[derive(Default)]
 pub(super) struct Rates(Mutex<HashMap<String, Arc<Limits>>>);
 
-/// A project's limits. A rate of zero has no limiter: it lets nothing through.
+/// A project's limits, and when its quotas were looked up; `None`: they have changed since. A rate of zero has no limiter: it lets nothing through.
 struct Limits {
-    read_at: Instant,
+    read_at: Option<Instant>,
     requests: Limit,
     asks: Limit,
 }
@@ -75,7 +75,7 @@ impl Rates {
     async fn limits(&self, store: &dyn Store, project: &str) -> Result<Arc<Limits>, Problem> {
         let known = self.locked().get(project).cloned();
         if let Some(known) = &known
-            && known.read_at.elapsed() < REMEMBERED
+            && known.read_at.is_some_and(|at| at.elapsed() < REMEMBERED)
         {
             return Ok(Arc::clone(known));
         }
@@ -88,7 +88,7 @@ impl Rates {
             known.map_or_else(|| Limit::new(a_minute), |known| known.renewed(a_minute))
         };
         let limits = Arc::new(Limits {
-            read_at: Instant::now(),
+            read_at: Some(Instant::now()),
             requests: limit(known.as_ref().map(|known| &known.requests), quotas.requests_a_minute),
             asks: limit(known.as_ref().map(|known| &known.asks), quotas.asks_a_minute),
         });
@@ -100,6 +100,14 @@ impl Rates {
         }
         projects.insert(project.to_owned(), Arc::clone(&limits));
         Ok(limits)
+    }
+
+    /// The quotas of a project were changed through this server: they hold from now on, and what was counted counts.
+    pub(super) fn changed(&self, project: &str) {
+        if let Some(known) = self.locked().get_mut(project) {
+            let (requests, asks) = (known.requests.clone(), known.asks.clone());
+            *known = Arc::new(Limits { read_at: None, requests, asks });
+        }
     }
 
     fn locked(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Limits>>> {

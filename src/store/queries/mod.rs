@@ -93,12 +93,23 @@ impl Backend {
 
     /// Begins a transaction that writes.
     async fn begin(&self) -> Result<Transaction<'static, Database>> {
-        Ok(self.writes.begin_with(BEGIN_WRITE).await?)
+        self.alone(self.writes.begin_with(BEGIN_WRITE).await?).await
     }
 
     /// Begins a transaction that reads from one snapshot.
     async fn begin_read(&self) -> Result<Transaction<'static, Database>> {
-        Ok(self.reads.begin_with(BEGIN_READ).await?)
+        self.alone(self.reads.begin_with(BEGIN_READ).await?).await
+    }
+
+    /// Behind a pooler a connection may hold statements that others prepared under the names that ours get.
+    async fn alone(
+        &self,
+        mut transaction: Transaction<'static, Database>,
+    ) -> Result<Transaction<'static, Database>> {
+        if self.pooling == Pooling::ByTransaction {
+            sqlx::raw_sql("DEALLOCATE ALL").execute(&mut *transaction).await?;
+        }
+        Ok(transaction)
     }
 }
 
