@@ -1,7 +1,9 @@
 //! The advisor in one process, without HTTP and without a store: how good its points are, and what one costs.
 //!
-//! `regret [--functions a,b] [--seeds 11] [--trials 50]`: the median, least and greatest log₁₀ of the simple regret
-//! (the value without noise at the trial with the best measurement, less the minimum), minimizers moved by the seed.
+//! `regret [--functions a,b] [--seeds 11] [--trials 50] [--workers 1] [--acquisition auto]`: the
+//! median, least and greatest log₁₀ of the simple regret
+//! (the value without noise at the trial with the best measurement, less the minimum), minimizers moved by the seed. Each
+//! of several workers asks as soon as it has told; all take equally long.
 //!
 //! `cold [--sizes 10,50,100] [--repeats 15] [--function hartmann6]`: milliseconds of one suggestion by an advisor that
 //! remembers nothing, at random points.
@@ -25,6 +27,7 @@ pub mod study;
 #[path = "../../../src/surrogate/mod.rs"]
 pub mod surrogate;
 
+use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -49,7 +52,11 @@ fn main() {
         Some("regret") => {
             let all = functions().iter().map(|function| function.name).collect::<Vec<_>>().join(",");
             let names = option("functions", &all);
-            regret(&names, count("seeds", "11"), count("trials", "50"), count("threads", "2"));
+            let acquisition = option("acquisition", "auto");
+            let acquisition = acquisition.as_str();
+            let course =
+                Course { acquisition, trials: count("trials", "50"), workers: count("workers", "1") };
+            regret(&names, count("seeds", "11"), course, count("threads", "2"));
         }
         Some("cold") => {
             cold(&option("sizes", "10,50,100"), count("repeats", "15"), &option("function", "hartmann6"));
@@ -62,24 +69,26 @@ fn named(name: &str) -> Function {
     functions().into_iter().find(|function| function.name == name).expect("a function of functions.rs")
 }
 
-fn define(function: &Function, seed: usize) -> Definition {
+fn define(function: &Function, seed: usize, acquisition: &str) -> Definition {
     let parameter = |a| json!({"name": format!("x{a}"), "type": "float", "low": 0, "high": 1});
     let parameters: Vec<_> = (0..function.dimension).map(parameter).collect();
     let draft = json!({
         "name": function.name, "seed": seed, "parameters": parameters,
         "metrics": [{"name": "value", "goal": "minimize"}],
+        "algorithm": {"acquisition": acquisition},
     });
     Definition::check(serde_json::from_value(draft).expect("a study"), 0).expect("a valid study")
 }
 
-fn seen(definition: &Definition, coordinates: Vec<f64>, value: f64, number: usize) -> Seen {
+/// A trial that was told a value, or is awaited.
+fn seen(definition: &Definition, coordinates: Vec<f64>, value: Option<f64>, number: usize) -> Seen {
     let point = definition.space().decode(&coordinates);
-    let observation = Observation { value, sem: None, gradient: None };
+    let observed = |value| Standing::Completed(vec![Some(Observation { value, sem: None, gradient: None })]);
     Seen {
         key: definition.space().canonical(&point),
         coordinates: Some(definition.space().encode(&point)),
-        standing: Standing::Completed(vec![Some(observation)]),
-        told_revision: number as u64 + 1,
+        standing: value.map_or(Standing::Pending, observed),
+        told_revision: if value.is_some() { number as u64 + 1 } else { 0 },
         curve: Vec::new(),
         gain: None,
     }
@@ -90,29 +99,44 @@ fn normal(rng: &mut ChaCha8Rng) -> f64 {
     (-2.0 * (1.0 - u).ln()).sqrt() * (std::f64::consts::TAU * v).cos()
 }
 
+/// How a study is run.
+#[derive(Clone, Copy)]
+struct Course<'a> {
+    acquisition: &'a str,
+    trials: usize,
+    workers: usize,
+}
+
 /// One study: log₁₀ of the regret at its end, and seconds a suggestion.
-fn run(function: &Function, seed: usize, trials: usize) -> (f64, f64) {
+fn run(function: &Function, seed: usize, course: Course<'_>) -> (f64, f64) {
     let function = function.moved(seed as u64);
-    let definition = define(&function, seed);
+    let definition = define(&function, seed, course.acquisition);
     let advisor = Advisor::default();
     let mut history = History::default();
     let mut rng = ChaCha8Rng::seed_from_u64(seed as u64);
     let (mut best, mut regret) = (f64::INFINITY, f64::INFINITY);
+    let mut running = VecDeque::new();
     let started = Instant::now();
-    for number in 0..trials {
+    for number in 0..course.trials {
         let proposals = advisor.suggest(&definition, &history, 1);
         let coordinates = definition.space().encode(&proposals[0].point);
-        let exact = function.regret(&coordinates);
-        let value = exact + function.noise * normal(&mut rng);
-        if value < best {
-            (best, regret) = (value, exact);
+        history.put(number, seen(&definition, coordinates.clone(), None, number));
+        running.push_back((number, coordinates));
+        let is_last = number + 1 == course.trials;
+        while running.len() >= course.workers || is_last {
+            let Some((told, coordinates)) = running.pop_front() else { break };
+            let exact = function.regret(&coordinates);
+            let value = exact + function.noise * normal(&mut rng);
+            if value < best {
+                (best, regret) = (value, exact);
+            }
+            history.put(told, seen(&definition, coordinates, Some(value), told));
         }
-        history.put(number, seen(&definition, coordinates, value, number));
     }
-    (regret.max(1e-12).log10(), started.elapsed().as_secs_f64() / trials as f64)
+    (regret.max(1e-12).log10(), started.elapsed().as_secs_f64() / course.trials as f64)
 }
 
-fn regret(names: &str, seeds: usize, trials: usize, threads: usize) {
+fn regret(names: &str, seeds: usize, course: Course<'_>, threads: usize) {
     println!(
         "| function | median | least | greatest | ms a suggestion |\n| --- | ---: | ---: | ---: | ---: |"
     );
@@ -128,7 +152,7 @@ fn regret(names: &str, seeds: usize, trials: usize, threads: usize) {
                         if seed >= seeds {
                             break;
                         }
-                        let end = run(&function, seed, trials);
+                        let end = run(&function, seed, course);
                         ends.lock().expect("no thread panics").push(end);
                     }
                 });
@@ -149,13 +173,13 @@ fn cold(sizes: &str, repeats: usize, name: &str) {
     for size in sizes.split(',').map(|size| size.parse::<usize>().expect("a whole number")) {
         let mut times = Vec::new();
         for repeat in 0..=repeats {
-            let definition = define(&function, repeat);
+            let definition = define(&function, repeat, "auto");
             let mut rng = ChaCha8Rng::seed_from_u64(repeat as u64);
             let mut history = History::default();
             for number in 0..size {
                 let coordinates: Vec<f64> = (0..function.dimension).map(|_| rng.random()).collect();
                 let value = function.regret(&coordinates) + function.noise * normal(&mut rng);
-                history.put(number, seen(&definition, coordinates, value, number));
+                history.put(number, seen(&definition, coordinates, Some(value), number));
             }
             let started = Instant::now();
             let proposals = Advisor::default().suggest(&definition, &history, 1);
