@@ -19,7 +19,7 @@ const STARTS: usize = 1;
 /// one gains is below what two transforms of the output differ by.
 const ITERATIONS: u64 = 60;
 /// Iterations of a climb before it is compared with others: enough to tell which is worth finishing.
-const SCOUTING: u64 = 4;
+const SCOUTING: u64 = 3;
 const TOLERANCE: f64 = 1e-3;
 /// Bounds of the logarithms.
 const LOG_LENGTHSCALE: (f64, f64) = (-5.3, 5.3);
@@ -139,11 +139,12 @@ fn within(
 ) -> Minimum {
     let has_derivatives = observations.has_derivatives();
     let (lower, upper) = box_of(kernel, has_derivatives);
-    let record = RefCell::new(Record::default());
+    let memory = RefCell::new((kernel.boxed(), Record::default()));
     let objective = |free: &[f64], gradient: &mut [f64]| -> f64 {
         let at = Hyperparameters::from_free(free, has_derivatives);
-        let kernel = at.kernel(kernel);
-        match log_posterior_in(&mut record.borrow_mut(), &at, kernel.as_ref(), observations, gradient) {
+        let (kernel, record) = &mut *memory.borrow_mut();
+        kernel.set_hyperparameters(&at.kernel);
+        match log_posterior_in(record, &at, kernel.as_ref(), observations, gradient) {
             Ok(value) => {
                 gradient.iter_mut().for_each(|g| *g = -*g);
                 -value

@@ -7,7 +7,7 @@ use pulp::{Simd, WithSimd};
 
 use super::axis::{Term, squared_distances, terms_of};
 use super::wendland::Wendland;
-use super::{Jet, Kernel, Record, Role, Shape, Stationary, Wave};
+use super::{Jet, Kernel, Record, Role, Stationary, Wave};
 use crate::surrogate::lanes::{Block, LANES, fused, total};
 use crate::surrogate::points::{Distance, Points};
 use crate::surrogate::square::Square;
@@ -44,7 +44,8 @@ impl MainEffects {
         let group = |effect: &Stationary<Wendland>| {
             let mut terms = Vec::with_capacity(2);
             let apart = terms_of(effect.axes(), x, points, &mut terms);
-            Group { terms, apart }
+            let root = effect.axes().first().map_or(0.0, |axis| 1.0 / axis.lengthscale);
+            Group { terms, apart, root }
         };
         self.effects.iter().map(group).collect()
     }
@@ -75,6 +76,8 @@ impl MainEffects {
 struct Group<'a> {
     terms: Vec<Term<'a>>,
     apart: f64,
+    /// 1/ℓ.
+    root: f64,
 }
 
 impl Group<'_> {
@@ -85,10 +88,16 @@ impl Group<'_> {
         self.terms.iter_mut().for_each(|term| term.from = term.places[block][lane]);
     }
 
-    /// r² to the points of a block.
+    /// r to the points of a block.
     #[inline(always)]
-    fn squared<S: Simd>(&self, block: usize) -> Block {
-        squared_distances::<S>(&self.terms, self.apart, block)
+    fn distances<S: Simd>(&self, block: usize) -> Block {
+        if let [along] = &self.terms[..]
+            && !along.is_label
+            && self.apart == 0.0
+        {
+            return along.places[block].map(|place| self.root * (along.from - place).abs());
+        }
+        squared_distances::<S>(&self.terms, self.apart, block).map(f64::sqrt)
     }
 }
 
@@ -97,9 +106,9 @@ impl Group<'_> {
 fn values<S: Simd>(groups: &[Group<'_>], share: f64, block: usize) -> Block {
     let mut sum = [0.0; LANES];
     for group in groups {
-        let squared = group.squared::<S>(block);
+        let distances = group.distances::<S>(block);
         for lane in 0..LANES {
-            sum[lane] += Wendland::value_and_slope::<S>(squared[lane]).0;
+            sum[lane] += Wendland::at_distance(distances[lane]).0;
         }
     }
     sum.map(|value| share * value)
@@ -169,10 +178,10 @@ impl<const SETS: usize> WithSimd for Gradients<'_, SETS> {
             }
             for (group, sums) in self.groups.iter().zip(self.sums.iter_mut()) {
                 let Some(along) = group.terms.first() else { continue };
-                let squared = group.squared::<S>(block);
+                let distances = group.distances::<S>(block);
                 let places = &along.places[block];
                 for lane in 0..LANES {
-                    let slope = Wendland::value_and_slope::<S>(squared[lane]).1 * (along.from - places[lane]);
+                    let slope = Wendland::at_distance(distances[lane]).1 * (along.from - places[lane]);
                     for (sum, weights) in sums.iter_mut().zip(&weights) {
                         sum[lane] = fused::<S>(weights[lane], slope, sum[lane]);
                     }
@@ -227,11 +236,11 @@ impl WithSimd for Recording<'_> {
                 let Some((sum, slopes)) = kept.split_first_mut() else { continue };
                 *sum = [0.0; LANES];
                 for (group, scaled) in self.groups.iter().zip(slopes) {
-                    let squared = group.squared::<S>(at);
+                    let distances = group.distances::<S>(at);
                     for lane in 0..LANES {
-                        let (value, slope) = Wendland::value_and_slope::<S>(squared[lane]);
+                        let (value, slope) = Wendland::at_distance(distances[lane]);
                         sum[lane] += value;
-                        scaled[lane] = slope * squared[lane];
+                        scaled[lane] = slope * distances[lane] * distances[lane];
                     }
                 }
                 for lane in 0..LANES {
@@ -260,11 +269,12 @@ impl WithSimd for LogGradient<'_> {
             self.groups.iter_mut().for_each(|group| group.start_at(block, lane));
             for (at, weights) in above_diagonal(self.coefficients, j) {
                 for (group, sum) in self.groups.iter().zip(self.sums.iter_mut()) {
-                    let squared = group.squared::<S>(at);
+                    let distances = group.distances::<S>(at);
                     for lane in 0..LANES {
-                        let (value, slope) = Wendland::value_and_slope::<S>(squared[lane]);
+                        let (value, slope) = Wendland::at_distance(distances[lane]);
+                        let squared = distances[lane] * distances[lane];
                         of_values[lane] = fused::<S>(weights[lane], value, of_values[lane]);
-                        sum[lane] = fused::<S>(weights[lane] * slope, squared[lane], sum[lane]);
+                        sum[lane] = fused::<S>(weights[lane] * slope, squared, sum[lane]);
                     }
                 }
             }
