@@ -42,33 +42,77 @@ pub struct Bounds<'a> {
     pub tolerance: f64,
 }
 
-/// Where a minimization ended.
+/// Where a minimization stands, with what it has learned of the function's curvature.
 #[derive(Clone, Debug)]
 pub struct Minimum {
     /// The place.
     pub x: Vec<f64>,
     /// The value there.
     pub value: f64,
+    gradient: Vec<f64>,
+    progress: Progress,
 }
 
 /// Minimizes `function` in a box from `start` (moved into the box). Never worse than the start.
 pub fn minimize(function: &dyn Differentiable, start: &[f64], bounds: &Bounds<'_>) -> Minimum {
     let start: Vec<f64> =
         start.iter().enumerate().map(|(i, &x)| x.clamp(bounds.lower[i], bounds.upper[i])).collect();
-    let problem = Cached { function, last: RefCell::new(None) };
-    let solver = ProjectedLbfgs::new(bounds);
-    let run = Executor::new(problem, solver)
-        .timer(false)
-        .configure(|state| state.param(start.clone()).max_iters(bounds.iterations))
-        .run();
-    // Neither the function nor the solver returns an error; should argmin, the start is what is left.
-    match run {
-        Ok(result) => Minimum {
-            value: result.state.best_cost,
-            x: result.state.best_param.unwrap_or_else(|| start.clone()),
-        },
-        Err(_) => Minimum { x: start, value: f64::INFINITY },
+    Minimum::at(function, start).go_on(function, bounds)
+}
+
+impl Minimum {
+    /// Goes on where a minimization of the same function ended.
+    #[must_use]
+    pub fn go_on(self, function: &dyn Differentiable, bounds: &Bounds<'_>) -> Self {
+        if self.progress.converged || !self.value.is_finite() {
+            return self;
+        }
+        let known = (self.x.clone(), self.value, self.gradient.clone());
+        let problem = Cached { function, last: RefCell::new(Some(known)) };
+        let solver = ProjectedLbfgs { bounds, progress: self.progress };
+        let run = Executor::new(problem, solver)
+            .timer(false)
+            .configure(|state| state.param(self.x.clone()).max_iters(bounds.iterations))
+            .run();
+        // Neither the function nor the solver returns an error; should argmin, the start is what is left.
+        match run {
+            Ok(mut result) => Self {
+                value: result.state.best_cost,
+                gradient: result.state.take_gradient().unwrap_or(self.gradient),
+                x: result.state.best_param.unwrap_or(self.x),
+                progress: result.solver.progress,
+            },
+            Err(_) => Self { progress: Progress::default(), ..self },
+        }
     }
+
+    /// Minimizes another function of about the same curvature from here, or from `start` where that is better.
+    #[must_use]
+    pub fn change(&self, function: &dyn Differentiable, start: &[f64], bounds: &Bounds<'_>) -> Self {
+        let here = Self::at(function, self.x.clone());
+        let there = Self::at(function, start.to_vec());
+        if there.value < here.value {
+            return there.go_on(function, bounds);
+        }
+        let progress = Progress { pairs: self.progress.pairs.clone(), ..Progress::default() };
+        Self { progress, ..here }.go_on(function, bounds)
+    }
+
+    fn at(function: &dyn Differentiable, x: Vec<f64>) -> Self {
+        let mut gradient = vec![0.0; x.len()];
+        let value = evaluate(function, &x, &mut gradient);
+        Self { x, value, gradient, progress: Progress::default() }
+    }
+}
+
+/// The value, and the gradient written; infinite with a gradient of 0 where one of them is not finite.
+fn evaluate(function: &dyn Differentiable, x: &[f64], gradient: &mut [f64]) -> f64 {
+    let value = function.evaluate(x, gradient);
+    if value.is_finite() && gradient.iter().all(|g| g.is_finite()) {
+        return value;
+    }
+    gradient.fill(0.0);
+    f64::INFINITY
 }
 
 /// A place, the value there, and the gradient.
@@ -89,13 +133,7 @@ impl Cached<'_> {
             return (*value, gradient.clone());
         }
         let mut gradient = vec![0.0; x.len()];
-        let value = self.function.evaluate(x, &mut gradient);
-        let value = if value.is_finite() && gradient.iter().all(|g| g.is_finite()) {
-            value
-        } else {
-            gradient.fill(0.0);
-            f64::INFINITY
-        };
+        let value = evaluate(self.function, x, &mut gradient);
         *last = Some((x.to_vec(), value, gradient.clone()));
         (value, gradient)
     }
@@ -126,22 +164,25 @@ const SUFFICIENT_DECREASE: f64 = 1e-4;
 /// Most halvings of a step.
 const MOST_HALVINGS: usize = 25;
 
-/// The solver. Its state between iterations is the curvature memory.
-struct ProjectedLbfgs<'a> {
-    bounds: &'a Bounds<'a>,
+/// What a solver keeps between iterations.
+#[derive(Clone, Debug, Default)]
+struct Progress {
+    /// The curvature memory: steps, and how the gradient changed along them.
     pairs: VecDeque<(Vec<f64>, Vec<f64>)>,
     /// The last iteration improved by less than the tolerance: one alone may be a bad step.
     stalled: bool,
     converged: bool,
 }
 
+/// The solver.
+struct ProjectedLbfgs<'a> {
+    bounds: &'a Bounds<'a>,
+    progress: Progress,
+}
+
 type Iteration = IterState<Vec<f64>, Vec<f64>, (), (), (), f64>;
 
-impl<'a> ProjectedLbfgs<'a> {
-    fn new(bounds: &'a Bounds<'a>) -> Self {
-        Self { bounds, pairs: VecDeque::with_capacity(MEMORY), stalled: false, converged: false }
-    }
-
+impl ProjectedLbfgs<'_> {
     /// Whether variable `i` may move against its gradient.
     fn is_free(&self, i: usize, x: f64, gradient: f64) -> bool {
         let at_lower = x <= self.bounds.lower[i] && gradient > 0.0;
@@ -156,9 +197,9 @@ impl<'a> ProjectedLbfgs<'a> {
             a.iter().zip(b).zip(free).filter(|(_, f)| **f).map(|((x, y), _)| x * y).sum()
         };
         let mut direction = masked.clone();
-        let mut weights = Vec::with_capacity(self.pairs.len());
+        let mut weights = Vec::with_capacity(self.progress.pairs.len());
         let mut scale = None;
-        for (step, change) in self.pairs.iter().rev() {
+        for (step, change) in self.progress.pairs.iter().rev() {
             let curvature = dot(step, change);
             if curvature <= 0.0 {
                 weights.push(None);
@@ -179,7 +220,7 @@ impl<'a> ProjectedLbfgs<'a> {
             if steepest > 0.0 { (0.1 * width / steepest).min(1.0) } else { 1.0 }
         });
         direction.iter_mut().for_each(|d| *d *= scale);
-        for ((step, change), weight) in self.pairs.iter().zip(weights.into_iter().rev()) {
+        for ((step, change), weight) in self.progress.pairs.iter().zip(weights.into_iter().rev()) {
             if let Some((alpha, curvature)) = weight {
                 let beta = dot(change, &direction) / curvature;
                 direction.iter_mut().zip(step).for_each(|(d, s)| *d += (alpha - beta) * s);
@@ -187,7 +228,7 @@ impl<'a> ProjectedLbfgs<'a> {
         }
         direction.iter_mut().zip(free).for_each(|(d, &f)| *d = if f { -*d } else { 0.0 });
         if dot(&direction, &masked) >= 0.0 {
-            self.pairs.clear();
+            self.progress.pairs.clear();
             direction = masked.iter().map(|g| -g).collect();
         }
         direction
@@ -216,7 +257,7 @@ where
         let x = state.take_param().unwrap_or_default();
         let value = problem.cost(&x)?;
         let gradient = problem.gradient(&x)?;
-        self.converged = !value.is_finite();
+        self.progress.converged = !value.is_finite();
         Ok((state.param(x).cost(value).gradient(gradient), None))
     }
 
@@ -245,14 +286,14 @@ where
                 let curvature: f64 = moved.iter().zip(&change).map(|(s, y)| s * y).sum();
                 let size: f64 = change.iter().map(|y| y * y).sum();
                 if curvature > f64::EPSILON * size {
-                    if self.pairs.len() == MEMORY {
-                        self.pairs.pop_front();
+                    if self.progress.pairs.len() == MEMORY {
+                        self.progress.pairs.pop_front();
                     }
-                    self.pairs.push_back((moved, change));
+                    self.progress.pairs.push_back((moved, change));
                 }
                 let stalls = value - next_value <= self.bounds.tolerance * (1.0 + value.abs());
-                self.converged = stalls && self.stalled;
-                self.stalled = stalls;
+                self.progress.converged = stalls && self.progress.stalled;
+                self.progress.stalled = stalls;
                 return Ok((state.param(next).cost(next_value).gradient(next_gradient), None));
             }
             // The minimum of the parabola through the two values and the slope, kept within a tenth and a half.
@@ -260,13 +301,13 @@ where
             step *= if parabola.is_finite() { parabola.clamp(0.1, 0.5) } else { 0.1 };
         }
         // No step along a fresh steepest descent improves: this is a minimum as far as can be computed.
-        self.converged = self.pairs.is_empty();
-        self.pairs.clear();
+        self.progress.converged = self.progress.pairs.is_empty();
+        self.progress.pairs.clear();
         Ok((state.param(x).cost(value).gradient(gradient), None))
     }
 
     fn terminate(&mut self, _: &Iteration) -> TerminationStatus {
-        if self.converged {
+        if self.progress.converged {
             TerminationStatus::Terminated(TerminationReason::SolverConverged)
         } else {
             TerminationStatus::NotTerminated

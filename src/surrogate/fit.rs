@@ -4,11 +4,13 @@
 //! priors are in [`log_posterior`]. Starts: the priors' centre, and a scrambled Sobol point or, where
 //! the kernel has trends, the place where these explain nearly everything; or hyperparameters known from before.
 
+use std::cell::RefCell;
+
 use super::gaussian_process::{Noise, SurrogateError};
-use super::kernel::{Kernel, Role};
-use super::likelihood::{Hyperparameters, lengthscale_prior, log_posterior};
+use super::kernel::{Kernel, Record, Role};
+use super::likelihood::{Hyperparameters, lengthscale_prior, log_posterior_in};
 use super::observations::Observations;
-use crate::quasi_newton::{Bounds, minimize};
+use crate::quasi_newton::{Bounds, Differentiable, Minimum, minimize};
 use crate::space::sobol::Sobol;
 
 /// Starting places of the fit beside the prior's centre.
@@ -16,8 +18,8 @@ const STARTS: usize = 1;
 /// Most iterations from one start, and the gain relative to the value's size below which they end: what a tighter
 /// one gains is below what two transforms of the output differ by.
 const ITERATIONS: u64 = 60;
-/// Iterations from a start before it is compared with others: enough to tell which is worth going on from.
-const SCOUTING: u64 = 8;
+/// Iterations of a climb before it is compared with others: enough to tell which is worth finishing.
+const SCOUTING: u64 = 3;
 const TOLERANCE: f64 = 1e-3;
 /// Bounds of the logarithms.
 const LOG_LENGTHSCALE: (f64, f64) = (-5.3, 5.3);
@@ -36,10 +38,7 @@ pub fn fit(
     observations: &Observations,
     seed: u64,
 ) -> Result<Hyperparameters, SurrogateError> {
-    let centre = centre(kernel);
-    let starts = starts(&centre, kernel, observations.has_derivatives(), seed);
-    let Some(ahead) = climb(kernel, observations, &starts, SCOUTING)? else { return Ok(centre) };
-    fit_from(&ahead, kernel, observations)
+    Ok(Climb::scout(kernel, observations, seed)?.finish(observations).hyperparameters())
 }
 
 /// The same from hyperparameters that are known from before, and from nowhere else: for a few more observations.
@@ -52,36 +51,100 @@ pub fn fit_from(
     observations: &Observations,
 ) -> Result<Hyperparameters, SurrogateError> {
     let starts = [start.to_free(observations.has_derivatives())];
-    climb(kernel, observations, &starts, ITERATIONS).map(|best| best.unwrap_or_else(|| start.clone()))
+    Ok(Climb::from(&starts, kernel, observations, ITERATIONS)?.hyperparameters())
 }
 
-/// The same with a few iterations only: how well the observations could be explained, about.
-///
-/// # Errors
-/// As [`fit`].
-pub(super) fn scout_from(
-    start: &Hyperparameters,
-    kernel: &dyn Kernel,
-    observations: &Observations,
-) -> Result<Hyperparameters, SurrogateError> {
-    let starts = [start.to_free(observations.has_derivatives())];
-    climb(kernel, observations, &starts, SCOUTING).map(|best| best.unwrap_or_else(|| start.clone()))
+/// A climb to the greatest posterior density that may pause: several are compared before one is finished.
+pub(super) struct Climb<'a> {
+    kernel: &'a dyn Kernel,
+    has_derivatives: bool,
+    at: Minimum,
 }
 
-/// The best end of the climbs from some starts; `None` where no start has a finite density.
-fn climb(
+impl<'a> Climb<'a> {
+    /// The best of the starts after a few iterations.
+    ///
+    /// # Errors
+    /// As [`fit`].
+    pub(super) fn scout(
+        kernel: &'a dyn Kernel,
+        observations: &Observations,
+        seed: u64,
+    ) -> Result<Self, SurrogateError> {
+        let starts = starts(kernel, observations.has_derivatives(), seed);
+        Self::from(&starts, kernel, observations, SCOUTING)
+    }
+
+    /// The best end of climbs from some starts, at least one; where none has a finite density, the first start.
+    fn from(
+        starts: &[Vec<f64>],
+        kernel: &'a dyn Kernel,
+        observations: &Observations,
+        iterations: u64,
+    ) -> Result<Self, SurrogateError> {
+        centre(kernel).process(kernel, observations.clone())?;
+        let has_derivatives = observations.has_derivatives();
+        let climbs = starts.iter().map(|start| {
+            within(kernel, observations, iterations, |objective, bounds| minimize(objective, start, bounds))
+        });
+        let Some(at) = climbs.min_by(|a, b| a.value.total_cmp(&b.value)) else {
+            return Err(SurrogateError::Empty);
+        };
+        Ok(Self { kernel, has_derivatives, at })
+    }
+
+    /// A few iterations more.
+    pub(super) fn go_on(self, observations: &Observations) -> Self {
+        self.climb_on(observations, SCOUTING)
+    }
+
+    /// To the top.
+    pub(super) fn finish(self, observations: &Observations) -> Self {
+        self.climb_on(observations, ITERATIONS)
+    }
+
+    fn climb_on(self, observations: &Observations, iterations: u64) -> Self {
+        let at = within(self.kernel, observations, iterations, |objective, bounds| {
+            self.at.go_on(objective, bounds)
+        });
+        Self { at, ..self }
+    }
+
+    /// A few iterations with the same places and other outputs, from here or from the priors' centre.
+    pub(super) fn change(&self, observations: &Observations) -> Self {
+        let centre = centre(self.kernel).to_free(self.has_derivatives);
+        let at = within(self.kernel, observations, SCOUTING, |objective, bounds| {
+            self.at.change(objective, &centre, bounds)
+        });
+        Self { at, ..*self }
+    }
+
+    /// ln of the posterior density, up to a constant; −∞ where it is not finite.
+    pub(super) fn log_density(&self) -> f64 {
+        -self.at.value
+    }
+
+    /// Where it stands.
+    pub(super) fn hyperparameters(&self) -> Hyperparameters {
+        Hyperparameters::from_free(&self.at.x, self.has_derivatives)
+    }
+}
+
+/// Runs `climb` on the negative log posterior density and its box.
+fn within(
     kernel: &dyn Kernel,
     observations: &Observations,
-    starts: &[Vec<f64>],
     iterations: u64,
-) -> Result<Option<Hyperparameters>, SurrogateError> {
+    climb: impl FnOnce(&dyn Differentiable, &Bounds<'_>) -> Minimum,
+) -> Minimum {
     let has_derivatives = observations.has_derivatives();
-    let centre = centre(kernel);
-    centre.process(kernel, observations.clone())?;
     let (lower, upper) = box_of(kernel, has_derivatives);
+    let memory = RefCell::new((kernel.boxed(), Record::default()));
     let objective = |free: &[f64], gradient: &mut [f64]| -> f64 {
         let at = Hyperparameters::from_free(free, has_derivatives);
-        match log_posterior(&at, at.kernel(kernel).as_ref(), observations, gradient) {
+        let (kernel, record) = &mut *memory.borrow_mut();
+        kernel.set_hyperparameters(&at.kernel);
+        match log_posterior_in(record, &at, kernel.as_ref(), observations, gradient) {
             Ok(value) => {
                 gradient.iter_mut().for_each(|g| *g = -*g);
                 -value
@@ -89,13 +152,7 @@ fn climb(
             Err(_) => f64::INFINITY,
         }
     };
-    let bounds = Bounds { lower: &lower, upper: &upper, iterations, tolerance: TOLERANCE };
-    let best = starts
-        .iter()
-        .map(|start| minimize(&objective, start, &bounds))
-        .min_by(|a, b| a.value.total_cmp(&b.value));
-    let best = best.filter(|best| best.value.is_finite());
-    Ok(best.map(|best| Hyperparameters::from_free(&best.x, has_derivatives)))
+    climb(&objective, &Bounds { lower: &lower, upper: &upper, iterations, tolerance: TOLERANCE })
 }
 
 /// The modes of the priors: where the fit starts, and what is left when there is too little to fit.
@@ -133,7 +190,8 @@ fn box_of(kernel: &dyn Kernel, has_derivatives: bool) -> (Vec<f64>, Vec<f64>) {
     bounds.into_iter().unzip()
 }
 
-fn starts(centre: &Hyperparameters, kernel: &dyn Kernel, has_derivatives: bool, seed: u64) -> Vec<Vec<f64>> {
+fn starts(kernel: &dyn Kernel, has_derivatives: bool, seed: u64) -> Vec<Vec<f64>> {
+    let centre = &centre(kernel);
     let roles = kernel.roles();
     let mut starts = vec![centre.to_free(has_derivatives)];
     if roles.contains(&Role::Trend) {
@@ -175,7 +233,7 @@ fn of_trends(roles: &[Role], centre: &Hyperparameters) -> Hyperparameters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::surrogate::{Distance, Matern52};
+    use crate::surrogate::{Distance, Matern52, log_posterior};
 
     #[test]
     fn a_warm_start_ends_where_a_cold_one_does() {

@@ -13,7 +13,7 @@
 
 use super::factor::Factor;
 use super::gaussian_process::{GaussianProcess, Noise, SurrogateError};
-use super::kernel::{Kernel, Role};
+use super::kernel::{Kernel, Record, Role};
 use super::lanes::dot;
 use super::observations::{Functional, Observations};
 
@@ -94,9 +94,20 @@ pub fn log_marginal_likelihood(
     observations: &Observations,
     gradient: &mut [f64],
 ) -> Result<f64, SurrogateError> {
+    log_marginal_likelihood_in(&mut Record::default(), at, kernel, observations, gradient)
+}
+
+/// The same in memory that is used again and again.
+fn log_marginal_likelihood_in(
+    record: &mut Record,
+    at: &Hyperparameters,
+    kernel: &dyn Kernel,
+    observations: &Observations,
+    gradient: &mut [f64],
+) -> Result<f64, SurrogateError> {
     let n = observations.len();
     let noise = at.noise.with(observations);
-    let mut covariance = observations.covariance(kernel);
+    let mut covariance = observations.recorded_covariance(kernel, record);
     (0..n).for_each(|i| covariance.add_to_diagonal(i, noise[i]));
     let factor = Factor::of(covariance).ok_or(SurrogateError::NotPositiveDefinite { observations: n })?;
     let centred: Vec<f64> = (0..n).map(|i| observations.centred(i, at.mean)).collect();
@@ -112,7 +123,7 @@ pub fn log_marginal_likelihood(
     }
     gradient.fill(0.0);
     let count = at.kernel.len();
-    observations.add_log_gradient(kernel, &coefficients, &mut gradient[..count]);
+    observations.add_recorded_log_gradient(kernel, record, &coefficients, &mut gradient[..count]);
     let last = gradient.len() - 1;
     for i in 0..n {
         let diagonal = 0.5 * coefficients.at(i, i);
@@ -140,7 +151,18 @@ pub fn log_posterior(
     observations: &Observations,
     gradient: &mut [f64],
 ) -> Result<f64, SurrogateError> {
-    let mut value = log_marginal_likelihood(at, kernel, observations, gradient)?;
+    log_posterior_in(&mut Record::default(), at, kernel, observations, gradient)
+}
+
+/// The same in memory that is used again and again.
+pub(super) fn log_posterior_in(
+    record: &mut Record,
+    at: &Hyperparameters,
+    kernel: &dyn Kernel,
+    observations: &Observations,
+    gradient: &mut [f64],
+) -> Result<f64, SurrogateError> {
+    let mut value = log_marginal_likelihood_in(record, at, kernel, observations, gradient)?;
     let free = at.to_free(observations.has_derivatives());
     let lengthscales = lengthscale_prior(kernel.distances().len());
     let last = free.len() - 1;

@@ -41,7 +41,7 @@ pub use gaussian_process::{GaussianProcess, Noise, Prediction, SurrogateError};
 pub use imagined::Imagined;
 pub use joint::{Joint, Root};
 pub use kernel::{
-    Kernel, MainEffects, Matern32, Matern52, Product, Quadratic, Role, SquaredExponential, Sum,
+    Kernel, MainEffects, Matern32, Matern52, Product, Quadratic, Record, Role, SquaredExponential, Sum,
 };
 pub use likelihood::{Hyperparameters, log_marginal_likelihood, log_posterior};
 pub use model::{Fitted, Seen, Shaping};

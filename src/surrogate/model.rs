@@ -4,10 +4,10 @@
 //! one whose marginal likelihood, in the units of the untransformed output and with the usual price for each number
 //! learned (½ ln n, Schwarz 1978), is the largest is taken. Standard errors and derivatives go through the slope.
 
-use super::fit::{fit, fit_from, scout_from};
+use super::fit::Climb;
 use super::gaussian_process::{GaussianProcess, SurrogateError};
 use super::kernel::Kernel;
-use super::likelihood::{Hyperparameters, log_posterior};
+use super::likelihood::Hyperparameters;
 use super::observations::Observations;
 use super::output::Output;
 use super::points::Distance;
@@ -46,12 +46,10 @@ pub struct Fitted {
     pub output: Output,
     /// The hyperparameters.
     pub hyperparameters: Hyperparameters,
-    /// Each transform that was tried, with its log posterior in common units.
+    /// Each transform that was tried, with its log posterior in common units after as many iterations as the others'.
     pub tried: Vec<(&'static str, f64)>,
 }
 
-/// How many nats the best transform may be behind after scouting and still be fitted to the end.
-const WITHIN_REACH: f64 = 10.0;
 /// Largest variance that a known error has in the model: what is known no better than this says nothing.
 const LARGEST_NOISE: f64 = 1e6;
 
@@ -118,57 +116,39 @@ impl Seen {
     /// Fits a model with a kernel of the form of `kernel`, the values turned by `sign`.
     ///
     /// # Errors
-    /// As [`fit`].
+    /// As [`fit`](super::fit()).
     pub fn fit(&self, kernel: &dyn Kernel, sign: f64, seed: u64) -> Result<Fitted, SurrogateError> {
         let standard = match self.shaping {
             Shaping::Nothing => Output::signed(sign),
             Shaping::Standardized | Shaping::Transformed => Output::standard(&self.values, sign),
         };
-        let density = |output: &Output, at: &Hyperparameters, observations: &Observations| {
-            let mut unused = vec![0.0; at.kernel.len() + 3];
-            unused.truncate(at.kernel.len() + 2 + usize::from(observations.has_derivatives()));
-            let fitted = at.kernel(kernel);
-            let density = log_posterior(at, fitted.as_ref(), observations, &mut unused)?;
-            Ok::<f64, SurrogateError>(density + output.log_jacobian(&self.values, &standard))
-        };
         let observations = self.observations(kernel.distances(), &standard);
-        let hyperparameters = fit(kernel, &observations, seed)?;
-        let mut best = Fitted { output: standard.clone(), hyperparameters, tried: Vec::new() };
-        if self.shaping != Shaping::Transformed {
-            return Ok(best);
-        }
+        let scouted = Climb::scout(kernel, &observations, seed)?;
         let is_exact = self.derivatives.is_empty() && self.errors.iter().all(|error| *error == 0.0);
-        let candidates = Output::candidates(&self.values, sign, !is_exact);
+        let candidates = match self.shaping {
+            Shaping::Transformed => Output::candidates(&self.values, sign, !is_exact),
+            Shaping::Nothing | Shaping::Standardized => Vec::new(),
+        };
         if candidates.is_empty() {
-            return Ok(best);
+            let hyperparameters = scouted.finish(&observations).hyperparameters();
+            return Ok(Fitted { output: standard, hyperparameters, tried: Vec::new() });
         }
-        let most = density(&standard, &best.hyperparameters, &observations)?;
-        let mut tried = vec![(standard.transform().name(), most)];
-        let mut scouted: Option<(f64, Fitted)> = None;
+        // All go equally far from the same place before one of them is finished.
+        let mut climbs: Vec<(Output, Observations, Climb)> = Vec::with_capacity(candidates.len() + 1);
         for output in candidates {
             let observations = self.observations(kernel.distances(), &output);
-            let start = scouted.as_ref().map_or(&best, |(_, ahead)| ahead);
-            let Ok(hyperparameters) = scout_from(&start.hyperparameters, kernel, &observations) else {
-                continue;
-            };
-            let Ok(value) = density(&output, &hyperparameters, &observations) else { continue };
-            tried.push((output.transform().name(), value));
-            if scouted.as_ref().is_none_or(|(most, _)| value > *most) {
-                scouted = Some((value, Fitted { output, hyperparameters, tried: Vec::new() }));
-            }
+            let climb = scouted.change(&observations);
+            climbs.push((output, observations, climb));
         }
-        if let Some((value, ahead)) = scouted
-            && value > most - WITHIN_REACH
-        {
-            let observations = self.observations(kernel.distances(), &ahead.output);
-            if let Ok(hyperparameters) = fit_from(&ahead.hyperparameters, kernel, &observations)
-                && let Ok(value) = density(&ahead.output, &hyperparameters, &observations)
-                && value > most
-            {
-                best = Fitted { hyperparameters, ..ahead };
-            }
-        }
-        Ok(Fitted { tried, ..best })
+        climbs.insert(0, (standard.clone(), observations.clone(), scouted.go_on(&observations)));
+        let worth = |(output, _, climb): &(Output, Observations, Climb)| {
+            climb.log_density() + output.log_jacobian(&self.values, &standard)
+        };
+        let tried: Vec<_> = climbs.iter().map(|climb| (climb.0.transform().name(), worth(climb))).collect();
+        let best = climbs.into_iter().reduce(|a, b| if worth(&b) > worth(&a) { b } else { a });
+        let Some((output, observations, climb)) = best else { return Err(SurrogateError::Empty) };
+        let hyperparameters = climb.finish(&observations).hyperparameters();
+        Ok(Fitted { output, hyperparameters, tried })
     }
 }
 

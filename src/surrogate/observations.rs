@@ -5,9 +5,12 @@
 //! covariance of two functionals is the kernel with both applied to it (Rasmussen & Williams, §9.4; Frazier, arXiv
 //! 1807.02811, §5), so that derivatives enter one joint Gaussian with the values.
 
-use super::kernel::{Jet, Kernel};
+use super::kernel::{Jet, Kernel, Record};
 use super::points::{Distance, Points};
 use super::square::Square;
+
+/// Most observations of which a kernel keeps what it found out of all pairs: about 5 MB in 6 dimensions.
+const MOST_RECORDED: usize = 384;
 
 /// What of a function was observed at a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,6 +206,37 @@ impl Observations {
             }
         }
         covariance
+    }
+
+    /// [`Self::covariance`], keeping in `record` what [`Self::add_recorded_log_gradient`] of the same kernel can use.
+    pub(super) fn recorded_covariance(&self, kernel: &dyn Kernel, record: &mut Record) -> Square {
+        if !self.is_recorded() {
+            return self.covariance(kernel);
+        }
+        let mut covariance = Square::zeros(self.len());
+        kernel.record(&self.points, &mut covariance, record);
+        covariance.mirror_upper();
+        covariance
+    }
+
+    /// Whether what a kernel keeps of all pairs still fits into a processor's caches.
+    fn is_recorded(&self) -> bool {
+        self.seen.is_empty() && self.len() <= MOST_RECORDED
+    }
+
+    /// [`Self::add_log_gradient`] with what [`Self::recorded_covariance`] kept.
+    pub(super) fn add_recorded_log_gradient(
+        &self,
+        kernel: &dyn Kernel,
+        record: &Record,
+        weights: &Square,
+        gradient: &mut [f64],
+    ) {
+        if self.is_recorded() {
+            kernel.add_recorded_log_gradient(&self.points, record, weights, gradient);
+        } else {
+            self.add_log_gradient(kernel, weights, gradient);
+        }
     }
 
     /// Adds ½ Σᵢⱼ Cᵢⱼ ∂covᵢⱼ/∂ln θ to `gradient`; of the symmetric C the upper triangle is read. As [`Self::covariance`].

@@ -7,7 +7,7 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Jet, Kernel, Role, Wave};
+use super::{Jet, Kernel, Record, Role, Wave};
 use crate::surrogate::points::{Distance, Points};
 use crate::surrogate::square::Square;
 
@@ -130,6 +130,27 @@ impl Kernel for Sum {
             let count = term.roles().len();
             term.add_log_gradient(points, coefficients, &mut gradient[at..at + count]);
             at += count;
+        }
+    }
+
+    fn record(&self, points: &Points, matrix: &mut Square, record: &mut Record) {
+        for (term, part) in self.0.iter().zip(record.parts_mut(self.0.len())) {
+            term.record(points, matrix, part);
+        }
+    }
+
+    fn add_recorded_log_gradient(
+        &self,
+        points: &Points,
+        record: &Record,
+        coefficients: &Square,
+        gradient: &mut [f64],
+    ) {
+        let mut rest = gradient;
+        for (term, part) in self.0.iter().zip(record.parts()) {
+            let (mine, others) = rest.split_at_mut(term.roles().len());
+            term.add_recorded_log_gradient(points, part, coefficients, mine);
+            rest = others;
         }
     }
 

@@ -7,7 +7,7 @@ use pulp::{Simd, WithSimd};
 
 use super::axis::{Term, squared_distances, terms_of};
 use super::wendland::Wendland;
-use super::{Jet, Kernel, Role, Shape, Stationary, Wave};
+use super::{Jet, Kernel, Record, Role, Stationary, Wave};
 use crate::surrogate::lanes::{Block, LANES, fused, total};
 use crate::surrogate::points::{Distance, Points};
 use crate::surrogate::square::Square;
@@ -44,9 +44,20 @@ impl MainEffects {
         let group = |effect: &Stationary<Wendland>| {
             let mut terms = Vec::with_capacity(2);
             let apart = terms_of(effect.axes(), x, points, &mut terms);
-            Group { terms, apart }
+            let root = effect.axes().first().map_or(0.0, |axis| 1.0 / axis.lengthscale);
+            Group { terms, apart, root }
         };
         self.effects.iter().map(group).collect()
+    }
+
+    /// Adds ½ Σᵢⱼ Cᵢⱼ ∂k/∂ln θ of the sums above the diagonal.
+    #[allow(clippy::cast_precision_loss)]
+    fn add_sums(&self, sums: &[Block], of_values: f64, coefficients: &Square, gradient: &mut [f64]) {
+        let share = self.share();
+        gradient.iter_mut().zip(sums).for_each(|(slope, sum)| *slope += share * total(sum));
+        let trace: f64 = (0..coefficients.size()).map(|i| coefficients.at(i, i)).sum();
+        let d = self.effects.len();
+        gradient[d] += share * (0.5 * trace * d as f64 + of_values);
     }
 
     /// Adds what `of` says of each effect, its lengthscale's and its variance's, where they belong.
@@ -65,6 +76,8 @@ impl MainEffects {
 struct Group<'a> {
     terms: Vec<Term<'a>>,
     apart: f64,
+    /// 1/ℓ.
+    root: f64,
 }
 
 impl Group<'_> {
@@ -75,10 +88,16 @@ impl Group<'_> {
         self.terms.iter_mut().for_each(|term| term.from = term.places[block][lane]);
     }
 
-    /// r² to the points of a block.
+    /// r to the points of a block.
     #[inline(always)]
-    fn squared<S: Simd>(&self, block: usize) -> Block {
-        squared_distances::<S>(&self.terms, self.apart, block)
+    fn distances<S: Simd>(&self, block: usize) -> Block {
+        if let [along] = &self.terms[..]
+            && !along.is_label
+            && self.apart == 0.0
+        {
+            return along.places[block].map(|place| self.root * (along.from - place).abs());
+        }
+        squared_distances::<S>(&self.terms, self.apart, block).map(f64::sqrt)
     }
 }
 
@@ -87,9 +106,9 @@ impl Group<'_> {
 fn values<S: Simd>(groups: &[Group<'_>], share: f64, block: usize) -> Block {
     let mut sum = [0.0; LANES];
     for group in groups {
-        let squared = group.squared::<S>(block);
+        let distances = group.distances::<S>(block);
         for lane in 0..LANES {
-            sum[lane] += Wendland::value_and_slope::<S>(squared[lane]).0;
+            sum[lane] += Wendland::at_distance(distances[lane]).0;
         }
     }
     sum.map(|value| share * value)
@@ -159,10 +178,10 @@ impl<const SETS: usize> WithSimd for Gradients<'_, SETS> {
             }
             for (group, sums) in self.groups.iter().zip(self.sums.iter_mut()) {
                 let Some(along) = group.terms.first() else { continue };
-                let squared = group.squared::<S>(block);
+                let distances = group.distances::<S>(block);
                 let places = &along.places[block];
                 for lane in 0..LANES {
-                    let slope = Wendland::value_and_slope::<S>(squared[lane]).1 * (along.from - places[lane]);
+                    let slope = Wendland::at_distance(distances[lane]).1 * (along.from - places[lane]);
                     for (sum, weights) in sums.iter_mut().zip(&weights) {
                         sum[lane] = fused::<S>(weights[lane], slope, sum[lane]);
                     }
@@ -194,6 +213,44 @@ impl MainEffects {
     }
 }
 
+/// Adds the values of all pairs to the upper triangle of `matrix`, and keeps Σₐ k and each effect's slope · r².
+struct Recording<'a> {
+    groups: &'a mut [Group<'a>],
+    share: f64,
+    matrix: &'a mut Square,
+    kept: &'a mut [Block],
+}
+
+impl WithSimd for Recording<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let mut kept = self.kept.chunks_exact_mut(self.groups.len() + 1);
+        for j in 0..self.matrix.size() {
+            let (block, lane) = (j / LANES, j % LANES);
+            self.groups.iter_mut().for_each(|group| group.start_at(block, lane));
+            let column = &mut self.matrix.padded_column_mut(j)[..(block + 1) * LANES];
+            let outs = column.as_chunks_mut::<LANES>().0.iter_mut();
+            for ((at, out), kept) in outs.enumerate().zip(&mut kept) {
+                let Some((sum, slopes)) = kept.split_first_mut() else { continue };
+                *sum = [0.0; LANES];
+                for (group, scaled) in self.groups.iter().zip(slopes) {
+                    let distances = group.distances::<S>(at);
+                    for lane in 0..LANES {
+                        let (value, slope) = Wendland::at_distance(distances[lane]);
+                        sum[lane] += value;
+                        scaled[lane] = slope * distances[lane] * distances[lane];
+                    }
+                }
+                for lane in 0..LANES {
+                    out[lane] = fused::<S>(self.share, sum[lane], out[lane]);
+                }
+            }
+        }
+    }
+}
+
 /// Adds Σᵢ<ⱼ Cᵢⱼ slopeᵢⱼ r²ᵢⱼ of each effect to `sums`; returns Σᵢ<ⱼ Cᵢⱼ Σₐ kᵢⱼ.
 struct LogGradient<'a> {
     groups: &'a mut [Group<'a>],
@@ -210,25 +267,65 @@ impl WithSimd for LogGradient<'_> {
         for j in 1..self.coefficients.size() {
             let (block, lane) = (j / LANES, j % LANES);
             self.groups.iter_mut().for_each(|group| group.start_at(block, lane));
-            let column = &self.coefficients.padded_column(j)[..(block + 1) * LANES];
-            let (columns, _) = column.as_chunks::<LANES>();
-            for (at, coefficients) in columns.iter().enumerate() {
-                let mut weights = *coefficients;
-                if at == block {
-                    weights[lane..].fill(0.0);
-                }
+            for (at, weights) in above_diagonal(self.coefficients, j) {
                 for (group, sum) in self.groups.iter().zip(self.sums.iter_mut()) {
-                    let squared = group.squared::<S>(at);
+                    let distances = group.distances::<S>(at);
                     for lane in 0..LANES {
-                        let (value, slope) = Wendland::value_and_slope::<S>(squared[lane]);
+                        let (value, slope) = Wendland::at_distance(distances[lane]);
+                        let squared = distances[lane] * distances[lane];
                         of_values[lane] = fused::<S>(weights[lane], value, of_values[lane]);
-                        sum[lane] = fused::<S>(weights[lane] * slope, squared[lane], sum[lane]);
+                        sum[lane] = fused::<S>(weights[lane] * slope, squared, sum[lane]);
                     }
                 }
             }
         }
         total(&of_values)
     }
+}
+
+/// The same of what was kept.
+struct KeptLogGradient<'a> {
+    kept: &'a [Block],
+    coefficients: &'a Square,
+    sums: &'a mut [Block],
+}
+
+impl WithSimd for KeptLogGradient<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> f64 {
+        let mut of_values = [0.0; LANES];
+        let mut kept = self.kept.chunks_exact(self.sums.len() + 1);
+        for j in 0..self.coefficients.size() {
+            for ((_, weights), kept) in above_diagonal(self.coefficients, j).zip(&mut kept) {
+                let Some((values, slopes)) = kept.split_first() else { continue };
+                for lane in 0..LANES {
+                    of_values[lane] = fused::<S>(weights[lane], values[lane], of_values[lane]);
+                }
+                for (scaled, sum) in slopes.iter().zip(self.sums.iter_mut()) {
+                    for lane in 0..LANES {
+                        sum[lane] = fused::<S>(weights[lane], scaled[lane], sum[lane]);
+                    }
+                }
+            }
+        }
+        total(&of_values)
+    }
+}
+
+/// The blocks of column `j` down to the diagonal's, which is 0 from the diagonal on.
+#[inline(always)]
+fn above_diagonal(coefficients: &Square, j: usize) -> impl Iterator<Item = (usize, Block)> {
+    let (block, lane) = (j / LANES, j % LANES);
+    let column = &coefficients.padded_column(j)[..(block + 1) * LANES];
+    column.as_chunks::<LANES>().0.iter().enumerate().map(move |(at, coefficients)| {
+        let mut weights = *coefficients;
+        if at == block {
+            weights[lane..].fill(0.0);
+        }
+        (at, weights)
+    })
 }
 
 impl Kernel for MainEffects {
@@ -292,18 +389,36 @@ impl Kernel for MainEffects {
         self.add_gradient_sets(x, points, coefficients, gradients);
     }
 
-    #[allow(clippy::cast_precision_loss)]
     fn add_log_gradient(&self, points: &Points, coefficients: &Square, gradient: &mut [f64]) {
         if points.is_empty() {
             return;
         }
+        let groups = &mut self.groups(points.row(0), points)[..];
+        let sums = &mut vec![[0.0; LANES]; groups.len()][..];
+        let above = pulp::Arch::new().dispatch(LogGradient { groups, coefficients, sums: &mut *sums });
+        self.add_sums(sums, above, coefficients, gradient);
+    }
+
+    fn record(&self, points: &Points, matrix: &mut Square, record: &mut Record) {
+        if points.is_empty() {
+            return;
+        }
+        let kept = record.blocks_mut(points.len(), self.effects.len() + 1);
         let (groups, share) = (&mut self.groups(points.row(0), points)[..], self.share());
-        let mut sums = vec![[0.0; LANES]; groups.len()];
-        let above = pulp::Arch::new().dispatch(LogGradient { groups, coefficients, sums: &mut sums });
-        gradient.iter_mut().zip(&sums).for_each(|(slope, sum)| *slope += share * total(sum));
-        let trace: f64 = (0..points.len()).map(|i| coefficients.at(i, i)).sum();
-        let d = self.effects.len();
-        gradient[d] += share * (0.5 * trace * d as f64 + above);
+        pulp::Arch::new().dispatch(Recording { groups, share, matrix, kept });
+    }
+
+    fn add_recorded_log_gradient(
+        &self,
+        _: &Points,
+        record: &Record,
+        coefficients: &Square,
+        gradient: &mut [f64],
+    ) {
+        let sums = &mut vec![[0.0; LANES]; self.effects.len()][..];
+        let kept = record.blocks();
+        let above = pulp::Arch::new().dispatch(KeptLogGradient { kept, coefficients, sums: &mut *sums });
+        self.add_sums(sums, above, coefficients, gradient);
     }
 
     fn jet(&self, u: &[f64], v: &[f64]) -> Jet {

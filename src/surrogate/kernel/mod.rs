@@ -13,13 +13,15 @@
 //! the trait alone.
 //!
 //! Hyperparameters are positive and all derivatives in them are taken in their logarithms. Work on many pairs is done
-//! in columns, with the pair's derivatives contracted where they arise, so that no array of derivatives is ever stored.
+//! in columns, with the pair's derivatives contracted where they arise; what a fit needs twice of a pair it may keep in a
+//! [`Record`].
 
 mod axis;
 mod composed;
 mod jet;
 mod main_effects;
 mod quadratic;
+mod record;
 mod shape;
 mod stationary;
 mod waves;
@@ -31,6 +33,7 @@ pub use composed::{Product, Sum};
 pub use jet::Jet;
 pub use main_effects::MainEffects;
 pub use quadratic::Quadratic;
+pub use record::Record;
 pub use shape::Shape;
 pub use stationary::{Matern32, Matern52, SquaredExponential, Stationary};
 pub use waves::Wave;
@@ -113,6 +116,29 @@ pub trait Kernel: Debug + Send + Sync {
     /// Adds ½ Σᵢⱼ Cᵢⱼ ∂k(pᵢ, pⱼ)/∂ln θ to `gradient`, one entry a hyperparameter; C is symmetric and its upper triangle
     /// is read. O(n²·d).
     fn add_log_gradient(&self, points: &Points, coefficients: &Square, gradient: &mut [f64]);
+
+    /// Adds k(pᵢ, pⱼ) for all pairs with i ≤ j to the upper triangle of `matrix`, spoiling what is below it, and keeps in
+    /// `record` what [`Self::add_recorded_log_gradient`] of the same kernel and points can use. O(n²·d).
+    fn record(&self, points: &Points, matrix: &mut Square, _record: &mut Record) {
+        let mut part = Square::zeros(points.len());
+        self.matrix(points, &mut part);
+        for j in 0..points.len() {
+            for (i, value) in part.column(j).iter().enumerate().skip(j) {
+                matrix.set(j, i, matrix.at(j, i) + value);
+            }
+        }
+    }
+
+    /// [`Self::add_log_gradient`] with what [`Self::record`] kept.
+    fn add_recorded_log_gradient(
+        &self,
+        points: &Points,
+        _record: &Record,
+        coefficients: &Square,
+        gradient: &mut [f64],
+    ) {
+        self.add_log_gradient(points, coefficients, gradient);
+    }
 
     /// k and its derivatives in one or both of two points.
     fn jet(&self, u: &[f64], v: &[f64]) -> Jet;

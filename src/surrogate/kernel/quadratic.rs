@@ -10,7 +10,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::waves::{Wave, normal};
-use super::{Jet, Kernel, Role};
+use super::{Jet, Kernel, Record, Role};
 use crate::surrogate::lanes::{Block, LANES, fused, total};
 use crate::surrogate::points::{Distance, Points};
 use crate::surrogate::square::Square;
@@ -95,6 +95,70 @@ impl WithSimd for Matrix<'_> {
                 }
             }
         }
+    }
+}
+
+/// Adds the values of all pairs to the upper triangle of `matrix`, and keeps t².
+struct Recording<'a> {
+    kernel: &'a Quadratic,
+    points: &'a Points,
+    scale: f64,
+    matrix: &'a mut Square,
+    kept: &'a mut [Block],
+}
+
+impl WithSimd for Recording<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let mut terms = Vec::with_capacity(self.kernel.numbers.len());
+        let mut kept = self.kept.iter_mut();
+        for j in 0..self.points.len() {
+            self.kernel.terms(self.points.row(j), self.points, &mut terms);
+            let column = &mut self.matrix.padded_column_mut(j)[..(j / LANES + 1) * LANES];
+            let outs = column.as_chunks_mut::<LANES>().0.iter_mut();
+            for ((block, out), kept) in outs.enumerate().zip(&mut kept) {
+                let products = products(&terms, block);
+                for lane in 0..LANES {
+                    kept[lane] = products[lane] * products[lane];
+                    out[lane] = fused::<S>(self.scale, kept[lane], out[lane]);
+                }
+            }
+        }
+    }
+}
+
+/// ½ Σᵢⱼ Cᵢⱼ tᵢⱼ² of the t² that were kept.
+struct KeptLogGradient<'a> {
+    kept: &'a [Block],
+    coefficients: &'a Square,
+}
+
+impl WithSimd for KeptLogGradient<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> f64 {
+        let mut sum = [0.0; LANES];
+        let mut kept = self.kept.iter();
+        for j in 0..self.coefficients.size() {
+            let (last, lane) = (j / LANES, j % LANES);
+            let column = &self.coefficients.padded_column(j)[..(last + 1) * LANES];
+            let columns = column.as_chunks::<LANES>().0.iter().enumerate();
+            for ((block, coefficients), squares) in columns.zip(&mut kept) {
+                let mut weights = *coefficients;
+                if block == last {
+                    // The diagonal counts half.
+                    weights[lane] *= 0.5;
+                    weights[lane + 1..].fill(0.0);
+                }
+                for lane in 0..LANES {
+                    sum[lane] = fused::<S>(weights[lane], squares[lane], sum[lane]);
+                }
+            }
+        }
+        total(&sum)
     }
 }
 
@@ -217,6 +281,22 @@ impl Kernel for Quadratic {
         let diagonal = |j: usize| coefficients.at(j, j) * self.product(points.row(j), points.row(j)).powi(2);
         // The diagonal once, what is beside it twice, half of all.
         gradient[0] += self.scale() * (above + 0.5 * (0..points.len()).map(diagonal).sum::<f64>());
+    }
+
+    fn record(&self, points: &Points, matrix: &mut Square, record: &mut Record) {
+        let (scale, kept) = (self.scale(), record.blocks_mut(points.len(), 1));
+        pulp::Arch::new().dispatch(Recording { kernel: self, points, scale, matrix, kept });
+    }
+
+    fn add_recorded_log_gradient(
+        &self,
+        _: &Points,
+        record: &Record,
+        coefficients: &Square,
+        gradient: &mut [f64],
+    ) {
+        let kept = record.blocks();
+        gradient[0] += self.scale() * pulp::Arch::new().dispatch(KeptLogGradient { kept, coefficients });
     }
 
     fn jet(&self, u: &[f64], v: &[f64]) -> Jet {

@@ -7,7 +7,7 @@ use pulp::{Scalar, Simd, WithSimd};
 
 use super::axis::{Axis, Term, squared_distances, terms_of};
 use super::shape::{FiveHalves, Gauss, ThreeHalves};
-use super::{Jet, Kernel, Role, Shape, Wave};
+use super::{Jet, Kernel, Record, Role, Shape, Wave};
 use crate::surrogate::lanes::{Block, LANES, fused, total};
 use crate::surrogate::points::{Distance, Points};
 use crate::surrogate::square::Square;
@@ -61,6 +61,31 @@ impl<K: Shape> Stationary<K> {
     /// r².
     pub fn squared_distance(&self, u: &[f64], v: &[f64]) -> f64 {
         self.axes.iter().map(|axis| axis.squared(u, v)).sum()
+    }
+
+    fn add_log_gradient_of(
+        &self,
+        points: &Points,
+        kept: Option<&[Block]>,
+        coefficients: &Square,
+        gradient: &mut [f64],
+    ) {
+        if points.is_empty() {
+            return;
+        }
+        let mut terms = Vec::with_capacity(2 * self.axes.len());
+        terms_of(&self.axes, points.row(0), points, &mut terms);
+        let of_terms: Vec<usize> = terms.iter().map(|term| term.axis).collect();
+        let sums = &mut vec![[0.0; LANES]; terms.len()][..];
+        let (terms, shape) = (&mut terms, std::marker::PhantomData::<K>);
+        let above = pulp::Arch::new().dispatch(LogGradient { terms, coefficients, sums, kept, shape });
+        for (index, sum) in of_terms.into_iter().zip(sums.iter()) {
+            gradient[index] += self.variance * self.axes[index].weight * total(sum);
+        }
+        if self.is_scaled {
+            let trace: f64 = (0..points.len()).map(|i| coefficients.at(i, i)).sum();
+            gradient[self.axes.len()] += self.variance * (0.5 * trace + above);
+        }
     }
 
     /// What it looks at.
@@ -197,35 +222,66 @@ impl<K: Shape> Stationary<K> {
     }
 }
 
+/// Adds s² k of all pairs to the upper triangle of `matrix`, and keeps k and the slope.
+struct Recording<'a, K> {
+    terms: &'a mut [Term<'a>],
+    variance: f64,
+    matrix: &'a mut Square,
+    kept: &'a mut [Block],
+    shape: std::marker::PhantomData<K>,
+}
+
+impl<K: Shape> WithSimd for Recording<'_, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let mut kept = self.kept.as_chunks_mut::<2>().0.iter_mut();
+        for j in 0..self.matrix.size() {
+            let (block, lane) = (j / LANES, j % LANES);
+            self.terms.iter_mut().for_each(|term| term.from = term.places[block][lane]);
+            let column = &mut self.matrix.padded_column_mut(j)[..(block + 1) * LANES];
+            let outs = column.as_chunks_mut::<LANES>().0.iter_mut();
+            for ((at, out), [values, slopes]) in outs.enumerate().zip(&mut kept) {
+                let squared = squared_distances::<S>(self.terms, 0.0, at);
+                for lane in 0..LANES {
+                    (values[lane], slopes[lane]) = K::value_and_slope::<S>(squared[lane]);
+                    out[lane] = fused::<S>(self.variance, values[lane], out[lane]);
+                }
+            }
+        }
+    }
+}
+
 /// Adds Σᵢ<ⱼ Cᵢⱼ slopeᵢⱼ δₐ of each term to `sums`; returns Σᵢ<ⱼ Cᵢⱼ kᵢⱼ.
 struct LogGradient<'a, K> {
     terms: &'a mut [Term<'a>],
     coefficients: &'a Square,
     sums: &'a mut [Block],
+    /// k and the slope of each block, where they were kept.
+    kept: Option<&'a [Block]>,
     shape: std::marker::PhantomData<K>,
 }
 
-impl<K: Shape> WithSimd for LogGradient<'_, K> {
-    type Output = f64;
-
+impl<K: Shape> LogGradient<'_, K> {
+    /// `of_block` gives k and the slope of the next block.
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> f64 {
+    fn run<S: Simd>(self, mut of_block: impl FnMut(&[Term<'_>], usize) -> (Block, Block)) -> f64 {
         let mut of_values = [0.0; LANES];
-        for j in 1..self.coefficients.size() {
+        for j in 0..self.coefficients.size() {
             let (block, lane) = (j / LANES, j % LANES);
             self.terms.iter_mut().for_each(|term| term.from = term.places[block][lane]);
             let column = &self.coefficients.padded_column(j)[..(block + 1) * LANES];
             let (columns, _) = column.as_chunks::<LANES>();
             for (at, coefficients) in columns.iter().enumerate() {
-                let mut scaled = squared_distances::<S>(self.terms, 0.0, at);
+                let (values, mut scaled) = of_block(self.terms, at);
                 let mut weights = *coefficients;
                 if at == block {
                     weights[lane..].fill(0.0);
                 }
                 for lane in 0..LANES {
-                    let (value, slope) = K::value_and_slope::<S>(scaled[lane]);
-                    of_values[lane] = fused::<S>(weights[lane], value, of_values[lane]);
-                    scaled[lane] = weights[lane] * slope;
+                    of_values[lane] = fused::<S>(weights[lane], values[lane], of_values[lane]);
+                    scaled[lane] *= weights[lane];
                 }
                 for (term, sum) in self.terms.iter().zip(self.sums.iter_mut()) {
                     let squared = term.squared(at);
@@ -236,6 +292,27 @@ impl<K: Shape> WithSimd for LogGradient<'_, K> {
             }
         }
         total(&of_values)
+    }
+}
+
+impl<K: Shape> WithSimd for LogGradient<'_, K> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> f64 {
+        if let Some(kept) = self.kept {
+            let mut kept = kept.as_chunks::<2>().0.iter();
+            return self
+                .run::<S>(|_, _| kept.next().map_or(([0.0; LANES], [0.0; LANES]), |&[k, slope]| (k, slope)));
+        }
+        self.run::<S>(|terms, at| {
+            let squared = squared_distances::<S>(terms, 0.0, at);
+            let (mut values, mut slopes) = ([0.0; LANES], [0.0; LANES]);
+            for lane in 0..LANES {
+                (values[lane], slopes[lane]) = K::value_and_slope::<S>(squared[lane]);
+            }
+            (values, slopes)
+        })
     }
 }
 
@@ -308,22 +385,28 @@ impl<K: Shape> Kernel for Stationary<K> {
     }
 
     fn add_log_gradient(&self, points: &Points, coefficients: &Square, gradient: &mut [f64]) {
+        self.add_log_gradient_of(points, None, coefficients, gradient);
+    }
+
+    fn record(&self, points: &Points, matrix: &mut Square, record: &mut Record) {
         if points.is_empty() {
             return;
         }
         let mut terms = Vec::with_capacity(2 * self.axes.len());
         terms_of(&self.axes, points.row(0), points, &mut terms);
-        let of_terms: Vec<usize> = terms.iter().map(|term| term.axis).collect();
-        let mut sums = vec![[0.0; LANES]; terms.len()];
-        let (terms, shape) = (&mut terms, std::marker::PhantomData::<K>);
-        let above = pulp::Arch::new().dispatch(LogGradient { terms, coefficients, sums: &mut sums, shape });
-        for (index, sum) in of_terms.into_iter().zip(&sums) {
-            gradient[index] += self.variance * self.axes[index].weight * total(sum);
-        }
-        if self.is_scaled {
-            let trace: f64 = (0..points.len()).map(|i| coefficients.at(i, i)).sum();
-            gradient[self.axes.len()] += self.variance * (0.5 * trace + above);
-        }
+        let kept = record.blocks_mut(points.len(), 2);
+        let (terms, variance, shape) = (&mut terms, self.variance, std::marker::PhantomData::<K>);
+        pulp::Arch::new().dispatch(Recording { terms, variance, matrix, kept, shape });
+    }
+
+    fn add_recorded_log_gradient(
+        &self,
+        points: &Points,
+        record: &Record,
+        coefficients: &Square,
+        gradient: &mut [f64],
+    ) {
+        self.add_log_gradient_of(points, Some(record.blocks()), coefficients, gradient);
     }
 
     fn jet(&self, u: &[f64], v: &[f64]) -> Jet {

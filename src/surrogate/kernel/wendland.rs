@@ -17,13 +17,21 @@ const NARROWING: f64 = 0.3;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Wendland;
 
-impl Shape for Wendland {
+impl Wendland {
+    /// [`Shape::value_and_slope`] where r is known: along one axis it takes no root.
     #[inline(always)]
-    fn value_and_slope<S: Simd>(s: f64) -> (f64, f64) {
-        let rho = NARROWING * s.sqrt();
+    pub(super) fn at_distance(r: f64) -> (f64, f64) {
+        let rho = NARROWING * r;
         let left = (1.0 - rho).max(0.0);
         let cubed = left * left * left;
         (cubed * left * (4.0 * rho + 1.0), 20.0 * NARROWING * NARROWING * cubed)
+    }
+}
+
+impl Shape for Wendland {
+    #[inline(always)]
+    fn value_and_slope<S: Simd>(s: f64) -> (f64, f64) {
+        Self::at_distance(s.sqrt())
     }
 
     #[inline(always)]
