@@ -13,8 +13,9 @@ use futures_util::{StreamExt, stream};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
+use super::caller::Caller;
 use super::extract::Query;
-use super::gate::{Authentication, Caller};
+use super::gate::Authentication;
 use super::problem::ProblemDocument;
 use super::types::{ExportQuery, ImportAnswer, ImportQuery};
 use super::{App, Cause, Problem};

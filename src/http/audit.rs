@@ -3,8 +3,8 @@
 use axum::extract::State;
 use uuid::Uuid;
 
+use super::caller::Caller;
 use super::extract::Query;
-use super::gate::Caller;
 use super::problem::ProblemDocument;
 use super::studies::{bad_cursor, page};
 use super::types::{AuditAnswer, AuditList, AuditQuery};

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::gate::Caller;
+use super::caller::Caller;
 use super::{Cause, MAX_BODY_BYTES, Problem};
 use crate::space::Fault;
 use crate::store::IdempotencyKey;

@@ -6,12 +6,10 @@
 //!
 //! Without `--auth` everybody is an owner of the project `default`, the only one.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, Method, header};
 use axum::middleware::Next;
@@ -19,24 +17,15 @@ use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::caller::{Caller, too_weak, unknown};
+use super::secret::is_token;
 use super::{App, Cause, Problem};
 use crate::store::StoreError;
-use crate::store::access::{Actor, DEFAULT_PROJECT, EVERY_PROJECT, Role, Roles, TokenRecord};
+use crate::store::access::{Actor, Role, TokenRecord};
 use crate::study::{NetworkId, StudyId};
 
-/// What every token begins with, so that scanners of code and logs find those that leaked.
-const TOKEN_PREFIX: &str = "tellus_";
 /// The cookie of a session.
 pub(super) const SESSION_COOKIE: &str = "tellus_session";
-/// How many characters of a token are kept and shown.
-const SHOWN: usize = TOKEN_PREFIX.len() + 8;
-/// Hexadecimal digits behind the prefix: 256 bits.
-const DIGITS: usize = 64;
-/// How long a token that was looked up is not looked up again, so that it takes so long until all servers refuse one
-/// that was revoked through another.
-const REMEMBERED: Duration = Duration::from_secs(2);
-/// How many tokens are remembered.
-const CAPACITY: usize = 4096;
 
 /// Whether requests carry tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,172 +54,6 @@ pub struct Admission {
     pub authentication: Authentication,
     /// Whose word is taken for where they come from.
     pub origin: Origin,
-}
-
-/// A new token: what its owner is told once, and what is kept of it.
-pub struct Secret {
-    /// The token.
-    pub token: String,
-    /// Its first characters.
-    pub prefix: String,
-    /// SHA-256 of the whole. It has 256 random bits, so that nothing slower is needed.
-    pub hash: [u8; 32],
-}
-
-impl Secret {
-    /// Draws one from the operating system's randomness.
-    ///
-    /// # Errors
-    /// Where the operating system has none.
-    pub fn draw() -> Result<Self, getrandom::Error> {
-        let mut bytes = [0; DIGITS / 2];
-        getrandom::fill(&mut bytes)?;
-        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        let token = format!("{TOKEN_PREFIX}{digits}");
-        let prefix = token.chars().take(SHOWN).collect();
-        let hash = Sha256::digest(&token).into();
-        Ok(Self { token, prefix, hash })
-    }
-}
-
-/// Tokens that were looked up a moment ago.
-#[derive(Default)]
-pub(super) struct Remembered(Mutex<HashMap<[u8; 32], (Instant, Arc<TokenRecord>)>>);
-
-impl Remembered {
-    fn get(&self, hash: &[u8; 32]) -> Option<Arc<TokenRecord>> {
-        let tokens = self.locked();
-        let (at, token) = tokens.get(hash)?;
-        (at.elapsed() < REMEMBERED).then(|| Arc::clone(token))
-    }
-
-    fn put(&self, hash: [u8; 32], token: Arc<TokenRecord>) {
-        let mut tokens = self.locked();
-        if tokens.len() >= CAPACITY {
-            tokens.retain(|_, (at, _)| at.elapsed() < REMEMBERED);
-        }
-        if tokens.len() < CAPACITY {
-            tokens.insert(hash, (Instant::now(), token));
-        }
-    }
-
-    /// A token that was revoked here is refused here at once.
-    pub(super) fn forget(&self, id: Uuid) {
-        self.locked().retain(|_, (_, token)| token.id != id && token.parent != Some(id));
-    }
-
-    fn locked(&self) -> MutexGuard<'_, HashMap<[u8; 32], (Instant, Arc<TokenRecord>)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Who asks.
-#[derive(Clone)]
-pub(super) struct Caller {
-    roles: Arc<Roles>,
-    /// What the log says of them; nothing is logged where nobody says who they are.
-    actor: Option<Actor>,
-    token: Option<Arc<TokenRecord>>,
-    /// The project that the path belongs to.
-    project: Option<String>,
-}
-
-impl Caller {
-    fn anybody() -> Self {
-        let roles = Roles([(DEFAULT_PROJECT.to_owned(), Role::Owner)].into());
-        Self { roles: Arc::new(roles), actor: None, token: None, project: None }
-    }
-
-    /// Who makes changes, where they are logged.
-    pub(super) fn actor(&self) -> Option<&Actor> {
-        self.actor.as_ref()
-    }
-
-    /// The token that came with the request.
-    pub(super) fn token(&self) -> Option<&Arc<TokenRecord>> {
-        self.token.as_ref()
-    }
-
-    /// The project that the path belongs to; where it belongs to none, the one that is meant where none is named.
-    pub(super) fn project(&self) -> String {
-        self.project.clone().unwrap_or_else(|| self.own_project())
-    }
-
-    /// The project that is meant where none is named: the only one where the caller has a role, or `default`.
-    pub(super) fn own_project(&self) -> String {
-        self.only_project().map_or_else(|| DEFAULT_PROJECT.to_owned(), Clone::clone)
-    }
-
-    fn only_project(&self) -> Option<&String> {
-        let mut projects = self.roles.0.keys();
-        projects.next().filter(|one| projects.next().is_none() && *one != EVERY_PROJECT)
-    }
-
-    /// What the caller may do in a project.
-    pub(super) fn role(&self, project: &str) -> Option<Role> {
-        self.roles.of(project)
-    }
-
-    /// The projects where the caller has at least this role; `None`: all, also those to come.
-    pub(super) fn projects(&self, least: Role) -> Option<Vec<String>> {
-        if self.roles.everywhere() >= Some(least) {
-            return None;
-        }
-        let enough = self.roles.0.iter().filter(|(_, role)| **role >= least);
-        Some(enough.map(|(project, _)| project.clone()).collect())
-    }
-
-    /// Checks that the caller may do something in a project.
-    ///
-    /// # Errors
-    /// [`Cause::NotFound`] where the caller has no role there, [`Cause::Forbidden`] where it is too weak.
-    pub(super) fn require(&self, project: &str, least: Role) -> Result<(), Problem> {
-        match self.roles.of(project) {
-            None => Err(StoreError::NoProject(project.to_owned()).into()),
-            Some(role) if role < least => Err(too_weak(role, least)),
-            Some(_) => Ok(()),
-        }
-    }
-
-    /// Checks that the caller may do something everywhere.
-    ///
-    /// # Errors
-    /// [`Cause::Forbidden`] where they may not.
-    pub(super) fn require_everywhere(&self, least: Role) -> Result<(), Problem> {
-        match self.roles.everywhere() {
-            Some(role) if role >= least => Ok(()),
-            _ if self.token.is_none() => Err(Problem::new(
-                Cause::Forbidden,
-                "this server is without authentication, and has one project; start it with --auth for more",
-            )),
-            _ => Err(Problem::new(
-                Cause::Forbidden,
-                format!("this needs a token with the role {} in every project (\"*\")", least.name()),
-            )),
-        }
-    }
-}
-
-fn too_weak(role: Role, least: Role) -> Problem {
-    let detail = format!(
-        "this needs the role {} in the project, and the token has the role {}",
-        least.name(),
-        role.name()
-    );
-    Problem::new(Cause::Forbidden, detail)
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Caller {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        // A route outside the gate knows nobody.
-        parts.extensions.get::<Self>().cloned().ok_or_else(unknown)
-    }
-}
-
-fn unknown() -> Problem {
-    Problem::new(Cause::Unauthorized, "send a token: Authorization: Bearer tellus_…")
 }
 
 /// What a request needs.
@@ -377,8 +200,7 @@ async fn identify(app: &App, request: &Parts) -> Result<Caller, Problem> {
 /// The token of this text, if it may be used.
 pub(super) async fn look_up(app: &App, token: &str) -> Result<Arc<TokenRecord>, Problem> {
     let wrong = || Problem::new(Cause::Unauthorized, "the token is not known, has expired, or was revoked");
-    let is_token = token.strip_prefix(TOKEN_PREFIX).is_some_and(|digits| digits.len() == DIGITS);
-    if !is_token {
+    if !is_token(token) {
         return Err(wrong());
     }
     let hash: [u8; 32] = Sha256::digest(token).into();
@@ -459,18 +281,6 @@ mod tests {
     }
 
     #[test]
-    fn roles_hold_where_they_are_given_and_the_stronger_counts() {
-        let roles = Roles([("a".to_owned(), Role::Owner), (EVERY_PROJECT.to_owned(), Role::Viewer)].into());
-        assert_eq!(roles.of("a"), Some(Role::Owner));
-        assert_eq!(roles.of("b"), Some(Role::Viewer));
-        let some = Caller { roles: Arc::new(roles), ..Caller::anybody() };
-        assert_eq!(some.projects(Role::Viewer), None);
-        assert_eq!(some.projects(Role::Owner), Some(vec!["a".to_owned()]));
-        assert!(some.require("b", Role::Experimenter).is_err());
-        assert_eq!(Caller::anybody().require("b", Role::Viewer).unwrap_err().status(), 404);
-    }
-
-    #[test]
     fn a_session_is_used_by_the_servers_own_pages() {
         let headers = |pairs: &[(&'static str, &'static str)]| -> HeaderMap {
             pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
@@ -489,14 +299,5 @@ mod tests {
         ] {
             assert!(same_origin(&headers(refused)).is_err(), "{refused:?}");
         }
-    }
-
-    #[test]
-    fn tokens_differ_and_are_recognized_by_what_is_kept() {
-        let [one, two] = [(); 2].map(|()| Secret::draw().unwrap());
-        assert_ne!(one.token, two.token);
-        assert_eq!(one.token.len(), TOKEN_PREFIX.len() + DIGITS);
-        assert!(one.token.starts_with(&one.prefix) && one.prefix.len() == SHOWN);
-        assert_eq!(one.hash, <[u8; 32]>::from(Sha256::digest(&one.token)));
     }
 }

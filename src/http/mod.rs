@@ -7,6 +7,7 @@
 mod algorithms;
 mod archive;
 mod audit;
+mod caller;
 mod charts;
 mod dashboard;
 mod document;
@@ -22,6 +23,7 @@ mod networks;
 mod problem;
 mod projects;
 mod rates;
+mod secret;
 mod session;
 mod studies;
 mod tokens;
@@ -45,8 +47,9 @@ use crate::service::Service;
 use crate::store::IdempotencyKey;
 
 pub use document::{document, document_json};
-pub use gate::{Admission, Authentication, Origin, Secret};
+pub use gate::{Admission, Authentication, Origin};
 pub use problem::{Cause, Problem};
+pub use secret::Secret;
 
 /// Largest body of a request.
 pub const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -66,7 +69,7 @@ pub struct App {
     /// Ends event streams when the server stops.
     stop: CancellationToken,
     admission: Admission,
-    remembered: Arc<gate::Remembered>,
+    remembered: Arc<secret::Remembered>,
     rates: Arc<rates::Rates>,
     /// Places for imports.
     imports: Arc<Semaphore>,
@@ -95,7 +98,7 @@ impl App {
     }
 
     /// The service in the name of who asks.
-    fn by(&self, caller: &gate::Caller) -> Service {
+    fn by(&self, caller: &caller::Caller) -> Service {
         caller.actor().map_or_else(|| self.service.clone(), |actor| self.service.by(actor.clone()))
     }
 }

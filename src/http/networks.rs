@@ -7,8 +7,8 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use uuid::Uuid;
 
+use super::caller::Caller;
 use super::extract::{Body, Query, StudyPath};
-use super::gate::Caller;
 use super::idempotency::once;
 use super::problem::{ProblemDocument, into_response};
 use super::studies::{bad_cursor, json_answer, page};

@@ -4,8 +4,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use super::caller::Caller;
 use super::extract::{Body, ProjectPath, Query};
-use super::gate::Caller;
 use super::problem::{ProblemDocument, into_response};
 use super::studies::{json_answer, page};
 use super::types::{Project, ProjectList, ProjectPatch, ProjectRequest, ProjectsQuery};

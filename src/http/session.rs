@@ -7,9 +7,11 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{TimeDelta, Utc};
 
+use super::caller::Caller;
 use super::extract::Body;
-use super::gate::{Authentication, Caller, Origin, SESSION_COOKIE, Secret, actor_of, look_up, same_origin};
+use super::gate::{Authentication, Origin, SESSION_COOKIE, actor_of, look_up, same_origin};
 use super::problem::ProblemDocument;
+use super::secret::Secret;
 use super::types::{SessionRequest, Token};
 use super::{App, Cause, Problem};
 use crate::store::access::NewToken;

@@ -6,8 +6,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::caller::Caller;
 use super::extract::{Body, Query, StudyPath, interpret};
-use super::gate::Caller;
 use super::idempotency::once;
 use super::problem::ProblemDocument;
 use super::types::{BestAnswer, StudiesQuery, Study, StudyCheck, StudyList, StudyPatch, StudyRequest};

@@ -7,9 +7,10 @@ use axum::response::Response;
 use chrono::Utc;
 use uuid::Uuid;
 
+use super::caller::Caller;
 use super::extract::{Body, Query};
-use super::gate::{Caller, Secret};
 use super::problem::{ProblemDocument, into_response};
+use super::secret::Secret;
 use super::studies::{bad_cursor, json_answer, page};
 use super::types::{NewTokenAnswer, Token, TokenList, TokenRequest, TokensQuery, read_roles};
 use super::{App, Cause, Problem};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 
+use super::caller::Caller;
 use super::extract::{Body, Query, StudyPath, TrialPath};
-use super::gate::Caller;
 use super::idempotency::once;
 use super::problem::ProblemDocument;
 use super::studies::{bad_cursor, json_answer, page};

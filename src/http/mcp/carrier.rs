@@ -1,7 +1,10 @@
 //! How a tool's request comes to the service.
 
+use std::net::SocketAddr;
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, Method, Request, header};
 use serde_json::{Value as Json, json};
@@ -60,7 +63,10 @@ impl Carrier for InProcess {
         };
         let defect =
             |detail: String| json!({"title": "The server has a defect", "status": 500, "detail": detail});
-        let made = made.map_err(|error| defect(error.to_string()))?;
+        let mut made = made.map_err(|error| defect(error.to_string()))?;
+        if let Some(peer) = credentials.and_then(|parts| parts.extensions.get::<ConnectInfo<SocketAddr>>()) {
+            made.extensions_mut().insert(*peer);
+        }
         let Ok(response) = self.0.clone().oneshot(made).await;
         let is_success = response.status().is_success();
         let bytes = to_bytes(response.into_body(), MAX_ANSWER_BYTES)
