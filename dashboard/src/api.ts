@@ -24,6 +24,10 @@ export type Solve = Schemas["Solve"];
 export type TellRequest = Schemas["TellRequest"];
 export type StudyEvent = Schemas["Event"];
 export type Problem = Schemas["Problem"];
+export type Token = Schemas["Token"];
+export type Project = Schemas["Project"];
+export type Quotas = Schemas["ProjectQuotas"];
+export type AuditEntry = Schemas["AuditEntry"];
 /** A parameter's values as the service writes them. */
 export type Point = Record<string, unknown>;
 
@@ -31,6 +35,9 @@ export type Point = Record<string, unknown>;
 type Query<Name extends keyof operations> = NonNullable<operations[Name]["parameters"]["query"]>;
 /** A path that the contract knows. */
 type Path = keyof paths & string;
+
+/** What the window hears when the service asks who one is. */
+export const SIGNED_OUT = "tellus-signed-out";
 
 /** A request that the service refused, or that did not reach it. */
 export class Refusal extends Error {
@@ -64,6 +71,7 @@ async function send<T>(method: string, url: string, body?: unknown): Promise<T> 
   }
   if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T;
   const problem = (await response.json().catch(() => null)) as Problem | null;
+  if (response.status === 401) dispatchEvent(new Event(SIGNED_OUT));
   throw new Refusal(response.status, problem?.title ?? `HTTP ${response.status}`, problem?.detail ?? "", problem?.errors, problem?.type);
 }
 
@@ -110,5 +118,15 @@ export const api = {
     send<Schemas["AttachAnswer"]>("POST", fill("/v1/studies/{study}/trials", { study }), body),
   changeTrial: (study: string, number: number, patch: Schemas["TrialPatch"]) =>
     send<Trial>("PATCH", fill("/v1/studies/{study}/trials/{number}", { study, number }), patch),
+  self: () => send<Token>("GET", "/v1/tokens/self" satisfies Path),
+  signIn: (token: string) => send<Token>("POST", "/v1/session" satisfies Path, { token } satisfies Schemas["SessionRequest"]),
+  signOut: () => send<void>("DELETE", "/v1/session" satisfies Path),
+  tokens: (query: Query<"list_tokens">) => send<Schemas["TokenList"]>("GET", withQuery("/v1/tokens", query)),
+  createToken: (body: Schemas["TokenRequest"]) => send<Schemas["NewTokenAnswer"]>("POST", "/v1/tokens" satisfies Path, body),
+  revokeToken: (token: string) => send<void>("DELETE", fill("/v1/tokens/{token}", { token })),
+  projects: (query: Query<"list_projects">) => send<Schemas["ProjectList"]>("GET", withQuery("/v1/projects", query)),
+  createProject: (body: Schemas["ProjectRequest"]) => send<Project>("POST", "/v1/projects" satisfies Path, body),
+  changeProject: (project: string, quotas: Quotas) => send<Project>("PATCH", fill("/v1/projects/{project}", { project }), { quotas } satisfies Schemas["ProjectPatch"]),
+  audit: (query: Query<"list_audit">) => send<Schemas["AuditList"]>("GET", withQuery("/v1/audit", query)),
   events: (study: string, after: number) => withQuery(fill("/v1/studies/{study}/events", { study }), { after }),
 };

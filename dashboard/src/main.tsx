@@ -4,18 +4,21 @@ import "./style/parts.css";
 import "./style/pages.css";
 import { render } from "preact";
 import { useEffect } from "preact/hooks";
+import { AccessPage } from "./pages/access";
 import { ComparePage } from "./pages/compare";
 import { CreatePage } from "./pages/create";
 import { NetworkPage, NetworksPage } from "./pages/networks";
+import { SignInPage } from "./pages/sign-in";
 import { StudiesPage } from "./pages/studies";
 import { StudyPage } from "./pages/study";
-import { Empty } from "./parts/parts";
+import { Empty, Waiting } from "./parts/parts";
 import { Link, useAddress } from "./router";
+import { useSession, type Session } from "./session";
 import { setTheme, useTheme, type Theme } from "./theme";
 
 const NEXT: Record<Theme, Theme> = { auto: "light", light: "dark", dark: "auto" };
 
-function Head({ path }: { path: string }) {
+function Head({ path, session }: { path: string; session: Session }) {
   const theme = useTheme();
   const here = (on: boolean) => (on ? { "aria-current": "page" as const } : {});
   return (
@@ -26,8 +29,14 @@ function Head({ path }: { path: string }) {
         <Link to="/" {...here(path === "/" || path.startsWith("/studies") || path === "/new")}>Studies</Link>
         <Link to="/networks" {...here(path.startsWith("/networks"))}>Networks</Link>
         <Link to="/compare" {...here(path === "/compare")}>Compare</Link>
+        {session.token && <Link to="/access" {...here(path.startsWith("/access"))}>Access</Link>}
         <a href="/docs/">API</a>
       </nav>
+      {session.token && (
+        <button type="button" class="quiet who" onClick={session.signOut} aria-label={`Signed in as ${session.token.name}. Sign out`}>
+          <bdi>{session.token.name}</bdi> · Sign out
+        </button>
+      )}
       <button type="button" class="quiet theme" onClick={() => setTheme(NEXT[theme])} aria-label={`Colours: ${theme}. Change to ${NEXT[theme]}`}>
         <svg width="18" height="18" viewBox="0 0 18 18" aria-hidden="true">
           <circle cx="9" cy="9" r="6.5" fill="none" stroke="currentColor" stroke-width="1.5" />
@@ -39,9 +48,12 @@ function Head({ path }: { path: string }) {
   );
 }
 
-function Page({ path }: { path: string }) {
+function Page({ path, session }: { path: string; session: Session }) {
   const [, room, id, view] = path.split("/");
+  if (session.state === "unknown") return <Waiting />;
+  if (session.state === "out") return <SignInPage session={session} />;
   if (path === "/") return <StudiesPage />;
+  if (room === "access") return <AccessPage view={id ?? ""} session={session} />;
   if (path === "/new") return <CreatePage />;
   if (path === "/compare") return <ComparePage />;
   if (path === "/networks") return <NetworksPage />;
@@ -57,13 +69,14 @@ function Page({ path }: { path: string }) {
 
 function App() {
   const { path } = useAddress();
+  const session = useSession();
   useEffect(() => {
     document.title = "Tellus";
   }, [path]);
   return (
     <>
-      <Head path={path} />
-      <main id="main" tabIndex={-1}><Page path={path} /></main>
+      <Head path={path} session={session} />
+      <main id="main" tabIndex={-1}><Page path={path} session={session} /></main>
     </>
   );
 }

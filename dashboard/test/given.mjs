@@ -1,8 +1,9 @@
 // What the tests start from: the real program on a fresh database, a real browser, and short ways to fill a study.
 //
 // TELLUS_BIN names the program, CHROMIUM the browser; target/debug/tellus and the one in PATH where they are not set.
-import { spawn, execSync } from "node:child_process";
+import { execFileSync, execSync, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,11 +12,11 @@ import { chromium } from "playwright-core";
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const binary = process.env.TELLUS_BIN ?? join(root, "target/debug/tellus");
 
-/** Starts the program; `listen` keeps a port over a restart, `database` a database. */
-export async function serve({ listen = "127.0.0.1:0", database } = {}) {
+/** Starts the program; `listen` keeps a port over a restart, `database` a database; with `auth` it asks for tokens. */
+export async function serve({ listen = "127.0.0.1:0", database, auth = false } = {}) {
   const folder = database ? null : mkdtempSync(join(tmpdir(), "tellus-dashboard-"));
   const file = database ?? `sqlite:${join(folder, "tellus.sqlite")}`;
-  const child = spawn(binary, ["serve", "--listen", listen, "--database", file], { env: { ...process.env, RUST_LOG: "error" }, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(binary, ["serve", "--listen", listen, "--database", file, ...(auth ? ["--auth"] : [])], { env: { ...process.env, RUST_LOG: "error" }, stdio: ["ignore", "pipe", "inherit"] });
   const url = await new Promise((resolve, reject) => {
     let text = "";
     child.on("exit", (code) => reject(new Error(`the server ended with ${code}`)));
@@ -35,10 +36,16 @@ export async function serve({ listen = "127.0.0.1:0", database } = {}) {
   return { url, database: file, stop, remove: () => folder && rmSync(folder, { recursive: true, force: true }), api: client(url) };
 }
 
+/** A token that the program makes in a database. */
+export function token(database, name, ...roles) {
+  const given = roles.flatMap((role) => ["--role", role]);
+  return execFileSync(binary, ["token", "create", name, "--database", database, ...given], { encoding: "utf8" }).match(/tellus_[0-9a-f]+/)[0];
+}
+
 /** The API as another program calls it. */
-export function client(url) {
+export function client(url, secret) {
   const call = async (method, path, body) => {
-    const response = await fetch(url + path, { method, headers: body ? { "content-type": "application/json" } : {}, body: body ? JSON.stringify(body) : undefined });
+    const response = await fetch(url + path, { method, headers: { ...(body ? { "content-type": "application/json" } : {}), ...(secret ? { authorization: `Bearer ${secret}` } : {}) }, body: body ? JSON.stringify(body) : undefined });
     const answer = response.status === 204 ? null : await response.json();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${JSON.stringify(answer)}`);
     return answer;
@@ -142,4 +149,13 @@ export async function fill(api, study, count, seed = 7) {
     }
     await api.post(`/v1/studies/${study}/trials`, { trials });
   }
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** What axe finds. It is run by the debugger, past the policy of the page, which allows no script from elsewhere. */
+export async function violations(page) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"], runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map((node) => `${node.html.slice(0, 160)} ${node.any.map((each) => each.message).join("; ").slice(0, 200)}`).join(" | ")}`);
 }

@@ -1,12 +1,9 @@
 // For everybody: no violation that axe knows of in either theme or at a phone's width, a policy that holds, and hostile
 // text that stays text.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
-import { browse, fill, open, serve, throughNetwork, uploaded, WIDE } from "./given.mjs";
+import { browse, fill, open, serve, throughNetwork, uploaded, violations, WIDE } from "./given.mjs";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 let server, browser, study, network, solved;
 before(async () => {
   [server, browser] = await Promise.all([serve(), browse()]);
@@ -22,13 +19,6 @@ after(async () => {
   await server?.stop();
   server?.remove();
 });
-
-/** What axe finds. It is run by the debugger, past the policy of the page, which allows no script from elsewhere. */
-async function violations(page) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"], runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map((node) => `${node.html.slice(0, 160)} ${node.any.map((each) => each.message).join("; ").slice(0, 200)}`).join(" | ")}`);
-}
 
 const PAGES = () => [
   ["/", ".study-row"], ["/new", "text=to be settled"], [`/studies/${study.id}`, ".pairs td"], [`/studies/${study.id}/trials`, ".table-row .state"],
