@@ -86,12 +86,15 @@ impl Minimum {
         }
     }
 
-    /// Minimizes another function of about the same curvature from here, or from `start` where that is better.
+    /// Minimizes another function of about the same curvature from here, or from one of some other starts where that is
+    /// better.
     #[must_use]
-    pub fn change(&self, function: &dyn Differentiable, start: &[f64], bounds: &Bounds<'_>) -> Self {
+    pub fn change(&self, function: &dyn Differentiable, starts: &[Vec<f64>], bounds: &Bounds<'_>) -> Self {
         let here = Self::at(function, self.x.clone());
-        let there = Self::at(function, start.to_vec());
-        if there.value < here.value {
+        let others = starts.iter().map(|start| Self::at(function, start.clone()));
+        if let Some(there) = others.min_by(|a, b| a.value.total_cmp(&b.value))
+            && there.value < here.value
+        {
             return there.go_on(function, bounds);
         }
         let progress = Progress { pairs: self.progress.pairs.clone(), ..Progress::default() };

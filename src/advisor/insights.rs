@@ -1,13 +1,14 @@
 //! What the models say: predictions anywhere, and what an operator wants to know of the models themselves.
 
 use super::Advisor;
-use super::beliefs::{Belief, is_feasible};
-use super::history::{History, Seen, Standing};
+use super::beliefs::Belief;
+use super::history::{History, Standing};
 use super::policy;
 use super::recommend::Predicted;
-use crate::acquisition::{Acquisition, Bounded, LogExpectedImprovement, Sum};
+use super::remaining::{Remaining, Worth};
+use crate::acquisition::Acquisition;
 use crate::space::{Point, Space, sobol::Sobol};
-use crate::study::{Definition, Goal};
+use crate::study::Definition;
 use crate::surrogate::{Role, SurrogateError, cross_check};
 
 /// What is expected of a point.
@@ -28,6 +29,9 @@ pub struct Insights {
     pub models: Vec<MetricModel>,
     /// What was chosen for the study, and why.
     pub decisions: Vec<Decision>,
+    /// What one more trial is expected to gain; `None` where there are several objectives, nothing feasible yet, or no
+    /// point left.
+    pub remaining: Option<Remaining>,
 }
 
 /// A choice with its reason.
@@ -116,7 +120,8 @@ impl Advisor {
     ) -> Result<Vec<Expected>, SurrogateError> {
         let told = history.told();
         let beliefs = self.beliefs(definition, &told)?;
-        let worth = worth(definition, &told, &beliefs);
+        let worth = Worth::of(definition, &told, &beliefs);
+        let worth = worth.as_ref().map(Worth::acquisition);
         let at = |point: &Point| {
             let coordinates = definition.space().encode(point);
             let metrics = definition.metrics().iter().zip(&beliefs);
@@ -150,42 +155,10 @@ impl Advisor {
             models.push(model(definition.space(), &metric.name, belief, &observed));
             decisions.push(transform_decision(&metric.name, belief));
         }
-        Ok(Insights { models, decisions })
+        let worth = Worth::of(definition, &told, &beliefs);
+        let remaining = worth.and_then(|worth| worth.remaining(definition, history));
+        Ok(Insights { models, decisions, remaining })
     }
-}
-
-/// The acquisition by which a point is judged, where there is one objective and something feasible.
-fn worth<'a>(
-    definition: &Definition,
-    told: &[(usize, &Seen)],
-    beliefs: &'a [Option<Belief>],
-) -> Option<Sum<'a>> {
-    if definition.objectives().count() != 1 {
-        return None;
-    }
-    let mut terms: Vec<Box<dyn Acquisition + 'a>> = Vec::new();
-    for (metric, belief) in definition.metrics().iter().zip(beliefs) {
-        match (metric.goal, belief) {
-            (Goal::Optimize { .. }, Some(belief)) => {
-                let feasible = told.iter().filter_map(|(_, seen)| match &seen.standing {
-                    Standing::Completed(metrics) if is_feasible(definition, metrics) => {
-                        seen.coordinates.as_ref()
-                    }
-                    _ => None,
-                });
-                let objective = &belief.process;
-                let incumbent = feasible.map(|x| objective.mean(x)).reduce(f64::max)?;
-                terms.push(Box::new(LogExpectedImprovement { objective, incumbent }));
-            }
-            (Goal::Optimize { .. }, None) => return None,
-            (Goal::Constrain { lower, upper }, Some(belief)) => {
-                let (lower, upper) = (belief.scale.apply(lower), belief.scale.apply(upper));
-                terms.push(Box::new(Bounded { metric: &belief.process, lower, upper }));
-            }
-            _ => {}
-        }
-    }
-    Some(Sum(terms))
 }
 
 fn model(space: &Space, metric: &str, belief: &Belief, observed: &[(usize, f64)]) -> MetricModel {

@@ -235,7 +235,7 @@ struct Models {
 }
 
 /// How many of the best trials the search starts around.
-const AROUND: usize = 4;
+pub(super) const AROUND: usize = 4;
 
 impl Models {
     fn learn(

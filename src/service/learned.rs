@@ -126,7 +126,7 @@ impl Service {
             Ok(insights) => Learned { revision, insights, reason: None },
             Err(error) => Learned {
                 revision,
-                insights: Insights { models: Vec::new(), decisions: Vec::new() },
+                insights: Insights { models: Vec::new(), decisions: Vec::new(), remaining: None },
                 reason: Some(format!("there is no model: {error}")),
             },
         })

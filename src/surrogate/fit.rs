@@ -110,11 +110,19 @@ impl<'a> Climb<'a> {
         Self { at, ..self }
     }
 
-    /// A few iterations with the same places and other outputs, from here or from the priors' centre.
+    /// A few iterations with the same places and other outputs, from here.
     pub(super) fn change(&self, observations: &Observations) -> Self {
-        let centre = centre(self.kernel).to_free(self.has_derivatives);
+        self.change_from(&[], observations)
+    }
+
+    /// The same for outputs of another scale: from here or from the priors' centre, whichever is better.
+    pub(super) fn change_scale(&self, observations: &Observations) -> Self {
+        self.change_from(&[centre(self.kernel).to_free(self.has_derivatives)], observations)
+    }
+
+    fn change_from(&self, starts: &[Vec<f64>], observations: &Observations) -> Self {
         let at = within(self.kernel, observations, SCOUTING, |objective, bounds| {
-            self.at.change(objective, &centre, bounds)
+            self.at.change(objective, starts, bounds)
         });
         Self { at, ..*self }
     }

@@ -9,7 +9,7 @@ use super::gaussian_process::{GaussianProcess, SurrogateError};
 use super::kernel::Kernel;
 use super::likelihood::Hyperparameters;
 use super::observations::Observations;
-use super::output::Output;
+use super::output::{Output, Transform};
 use super::points::Distance;
 
 /// What was seen of a metric, in its own units.
@@ -137,7 +137,10 @@ impl Seen {
         let mut climbs: Vec<(Output, Observations, Climb)> = Vec::with_capacity(candidates.len() + 1);
         for output in candidates {
             let observations = self.observations(kernel.distances(), &output);
-            let climb = scouted.change(&observations);
+            let climb = match output.transform() {
+                Transform::Gap { .. } => scouted.change(&observations),
+                _ => scouted.change_scale(&observations),
+            };
             climbs.push((output, observations, climb));
         }
         climbs.insert(0, (standard.clone(), observations.clone(), scouted.go_on(&observations)));
@@ -165,7 +168,7 @@ impl Fitted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::surrogate::{Matern52, Transform};
+    use crate::surrogate::Matern52;
 
     fn seen(value: impl Fn(f64, f64) -> f64) -> Seen {
         let mut seen = Seen { shaping: Shaping::Transformed, ..Seen::default() };

@@ -418,6 +418,10 @@ async fn models_predict_and_show_what_they_are_made_of(server: Server) {
             (trial["observed"].as_f64().unwrap(), trial["predicted"]["mean"].as_f64().unwrap());
         assert!((observed - mean).abs() < 0.5, "{trial}");
     }
+    let remaining = &insights["remaining"];
+    let gain = remaining["expected_improvement"].as_f64().unwrap();
+    let probability = remaining["probability"].as_f64().unwrap();
+    assert!(gain >= 0.0 && (0.0..=1.0).contains(&probability), "{remaining}");
     let decided: Vec<&str> = insights["decisions"]
         .as_array()
         .unwrap()

@@ -79,6 +79,19 @@ function Figures({ study, history }: ViewProps & { history: HistoryAnswer | null
   );
 }
 
+/** What one more trial is expected to gain, so that one sees when to stop. */
+function Remaining({ study, pulse }: { study: ViewProps["study"]; pulse: unknown }) {
+  const insights = useLoad(() => api.insights(study.id), [study.id, pulse]);
+  const left = insights.data?.remaining;
+  if (!left) return null;
+  return (
+    <p class="remaining">
+      The next trial is expected to gain <strong>{number(left.expected_improvement, 2)}</strong> of <bdi>{left.metric}</bdi>; it is better
+      at all with a probability of {number(100 * left.probability, 2)} %.
+    </p>
+  );
+}
+
 /** Trials of a front that are listed. */
 const LISTED = 24;
 /** Up to so many results the model is asked unbidden: fitting it to many takes a while. */
@@ -121,6 +134,7 @@ function BestCard({ study, history }: ViewProps & { history: HistoryAnswer | nul
           </PointTable>
           {wanted && model.loading && !best && <p class="note">The model is being fitted…</p>}
           {model.error && <Fault refusal={model.error} retry={model.reload} />}
+          {best?.recommended && <Remaining study={study} pulse={model.data} />}
           {best?.recommended && <p class="note">Recommended is the point with the best posterior mean, with a 95 % interval of its noise-free value.</p>}
         </>
       )}

@@ -107,11 +107,26 @@ pub struct InsightsAnswer {
     pub models: Vec<ModelInsight>,
     /// What was chosen for the study, and why.
     pub decisions: Vec<Decision>,
+    /// What one more trial is expected to gain: where that is less than a trial costs, it is time to stop. Null where
+    /// there are several objectives, or nothing feasible yet.
+    pub remaining: Option<RemainingGain>,
     /// The study's revision that they rest on.
     pub history_revision: u64,
     /// Why there is no model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// What one more trial is expected to gain, at the point that promises most.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RemainingGain {
+    /// The objective.
+    pub metric: String,
+    /// By how much the trial is expected to be better than the best known point, in the objective's own units; not
+    /// negative, and what may be infeasible counts less.
+    pub expected_improvement: f64,
+    /// The probability that it is better at all.
+    pub probability: f64,
 }
 
 /// A choice with its reason.
@@ -127,7 +142,7 @@ pub struct Decision {
     pub because: String,
 }
 
-/// The model of one metric: a Gaussian process with a Matern-5/2 kernel.
+/// The model of one metric: a Gaussian process, a sum of interactions, a quadratic trend and main effects.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ModelInsight {
     /// The metric.
@@ -136,7 +151,7 @@ pub struct ModelInsight {
     pub observations: usize,
     /// To how many of them its hyperparameters were fitted.
     pub fitted_to: usize,
-    /// The transform of its output: `none`, `yeo_johnson` or `ranked`.
+    /// The transform of its output: `none`, `yeo_johnson`, `gap` or `ranked`.
     pub transform: String,
     /// The lengthscale of each parameter in what the parameters do together, in units of its range: short where that
     /// changes quickly. What a parameter does by itself and the trend have their own; see the importances.
@@ -220,7 +235,13 @@ impl From<advisor::Decision> for Decision {
 
 impl From<Learned> for InsightsAnswer {
     fn from(learned: Learned) -> Self {
+        let remaining = learned.insights.remaining.map(|gain| RemainingGain {
+            metric: gain.metric,
+            expected_improvement: gain.improvement,
+            probability: gain.probability,
+        });
         Self {
+            remaining,
             models: learned.insights.models.into_iter().map(Into::into).collect(),
             decisions: learned.insights.decisions.into_iter().map(Into::into).collect(),
             history_revision: learned.revision,
