@@ -5,7 +5,7 @@ use super::beliefs::{Belief, is_feasible};
 use super::history::{History, Seen, Standing};
 use super::policy;
 use super::recommend::Predicted;
-use crate::acquisition::{Acquisition, Bounded, LogExpectedImprovement, Sum};
+use crate::acquisition::{Acquisition, Sum};
 use crate::space::{Point, Space, sobol::Sobol};
 use crate::study::{Definition, Goal};
 use crate::surrogate::{Role, SurrogateError, cross_check};
@@ -139,7 +139,7 @@ impl Advisor {
     pub fn insights(&self, definition: &Definition, history: &History) -> Result<Insights, SurrogateError> {
         let told = history.told();
         let beliefs = self.beliefs(definition, &told)?;
-        let (mut models, mut decisions) = (Vec::new(), policy::decisions(definition));
+        let (mut models, mut decisions) = (Vec::new(), policy::decisions(definition, told.len()));
         for (index, (metric, belief)) in definition.metrics().iter().zip(&beliefs).enumerate() {
             let Some(belief) = belief else { continue };
             let observed = told.iter().filter_map(|(number, seen)| match &seen.standing {
@@ -169,18 +169,15 @@ fn worth<'a>(
             (Goal::Optimize { .. }, Some(belief)) => {
                 let feasible = told.iter().filter_map(|(_, seen)| match &seen.standing {
                     Standing::Completed(metrics) if is_feasible(definition, metrics) => {
-                        seen.coordinates.as_ref()
+                        seen.coordinates.as_deref()
                     }
                     _ => None,
                 });
-                let objective = &belief.process;
-                let incumbent = feasible.map(|x| objective.mean(x)).reduce(f64::max)?;
-                terms.push(Box::new(LogExpectedImprovement { objective, incumbent }));
+                terms.push(belief.improvement(&belief.incumbents(feasible)?));
             }
             (Goal::Optimize { .. }, None) => return None,
             (Goal::Constrain { lower, upper }, Some(belief)) => {
-                let (lower, upper) = (belief.scale.apply(lower), belief.scale.apply(upper));
-                terms.push(Box::new(Bounded { metric: &belief.process, lower, upper }));
+                terms.push(belief.feasibility(lower, upper));
             }
             _ => {}
         }
@@ -191,11 +188,11 @@ fn worth<'a>(
 fn model(space: &Space, metric: &str, belief: &Belief, observed: &[(usize, f64)]) -> MetricModel {
     let process = &belief.process;
     let names = |coordinate: usize| space.parameters()[coordinate].name().to_owned();
-    let hyperparameters = process.kernel().hyperparameters();
+    let hyperparameters = belief.typical_hyperparameters();
     let roles = process.kernel().roles();
     let lengthscales = roles.iter().zip(&hyperparameters).filter_map(|(role, value)| match role {
         Role::Lengthscale { coordinate } => Some((names(*coordinate), *value)),
-        Role::Variance | Role::Trend | Role::MainEffect { .. } => None,
+        Role::Variance | Role::Trend | Role::MainEffect { .. } | Role::Warping { .. } => None,
     });
     let unit = belief.scale.spread();
     let centre = vec![0.5; space.dimension()];
@@ -231,7 +228,7 @@ fn model(space: &Space, metric: &str, belief: &Belief, observed: &[(usize, f64)]
 fn importances(space: &Space, belief: &Belief) -> Vec<f64> {
     let d = space.dimension();
     let sobol = Sobol::new(2 * d, 0);
-    let mean = |uniform: &[f64]| belief.process.mean(&space.encode(&space.at_uniform(uniform)));
+    let mean = |uniform: &[f64]| belief.mean(&space.encode(&space.at_uniform(uniform)));
     let mut values = Vec::with_capacity(SAMPLES);
     let mut squares = vec![0.0; d];
     for index in 0..SAMPLES {
