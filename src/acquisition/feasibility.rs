@@ -7,7 +7,6 @@ use super::normal::{hazard, log_density};
 use crate::surrogate::{GaussianProcess, Prediction};
 
 /// ln P(lower ≤ c(x) ≤ upper) of a modelled constraint metric.
-#[derive(Clone, Copy)]
 pub struct Bounded<'a> {
     /// The metric.
     pub metric: &'a GaussianProcess,

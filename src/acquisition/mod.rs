@@ -15,8 +15,10 @@
 //! | information about the maximum | `entropy` |
 //! | several objectives | `hypervolume` |
 //! | feasibility | [`Bounded`], [`Success`] |
+//! | the average over several models | [`LogMean`], [`Mean`] |
 //! | the maximum of any of them | [`Search`], [`maximize`] |
 
+mod averaged;
 mod baseline;
 mod batch;
 mod beliefs;
@@ -40,6 +42,7 @@ mod thompson;
 mod upper_confidence_bound;
 mod value_of_information;
 
+pub use averaged::{LogMean, Mean};
 pub use batch::{Batch, BatchImprovement, BatchInformation, BatchValue};
 pub use beliefs::{Beliefs, Constraint};
 pub use entropy::{

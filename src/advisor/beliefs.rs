@@ -5,19 +5,25 @@
 //! the model takes the new trials in with the hyperparameters it has. Points whose results are awaited enter with their
 //! posterior mean, which leaves the mean as it is and takes away the uncertainty around them.
 
+use super::Advisor;
 use super::history::{Seen, Standing};
 use super::memo::{self, FitMemo};
 use super::recommend::Predicted;
+use super::suggest::seed;
+use crate::acquisition::{Acquisition, Bounded, LogExpectedImprovement, LogMean, Mean, PosteriorMean};
 use crate::space::Space;
 use crate::study::{Definition, Goal, Observation};
 use crate::surrogate::{
-    self, Distance, Fitted, GaussianProcess, Kernel, MainEffects, Matern52, Output, Quadratic, Shaping, Sum,
-    SurrogateError,
+    self, Distance, Fitted, GaussianProcess, Kernel, MainEffects, Matern52, Output, Prior, Quadratic,
+    Shaping, Sum, SurrogateError,
 };
 
 /// A process over one metric with what turns its output back into the metric's units.
 pub(super) struct Belief {
+    /// With the likeliest hyperparameters.
     pub(super) process: GaussianProcess,
+    /// With each of some samples of the hyperparameters; empty where the likeliest are trusted.
+    sampled: Vec<GaussianProcess>,
     pub(super) scale: Output,
     /// What was fitted, and to how many of the rows.
     pub(super) fitted: Fitted,
@@ -38,6 +44,9 @@ pub(super) struct Rows {
 /// A fit costs some hundred times n³, a process n³/3 and each prediction n² (`docs/decisions/scale.md`).
 const MOST_FITTED: usize = 500;
 const MOST_MODELLED: usize = 1500;
+/// The same where hyperparameters are sampled: some thousand times n³, and sixteen processes.
+const MOST_SAMPLED: usize = 200;
+const MOST_AVERAGED: usize = 500;
 /// Observations beyond which derivatives are left out: each costs as much as a value.
 const MOST_WITH_DERIVATIVES: usize = 1500;
 
@@ -138,58 +147,143 @@ pub(super) fn fitted_length(told: usize) -> usize {
 }
 
 /// The form of the kernel. A metric is a sum of what its parameters do by themselves, of a quadratic trend, and of what
-/// they do together (`docs/decisions/kernel.md` has the measurements); labels are modelled with the last one alone.
-fn kernel(distances: &[Distance], shaping: Shaping) -> Box<dyn Kernel> {
+/// they do together (`docs/decisions/kernel.md` has the measurements); labels are modelled with the last one alone, and so
+/// is what few parameters matter to, for that is the model of the sparse prior's paper.
+fn kernel(distances: &[Distance], shaping: Shaping, averaging: Option<Prior>) -> Box<dyn Kernel> {
     let ones = vec![1.0; distances.len()];
     let together = Box::new(Matern52::new(distances, &ones, 1.0));
-    if shaping == Shaping::Nothing {
+    if shaping == Shaping::Nothing || averaging == Some(Prior::Sparse) {
         return together;
     }
     let effects = Box::new(MainEffects::new(distances, &ones, 1.0));
     Box::new(Sum::of(vec![together, Box::new(Quadratic::new(distances, 1.0)), effects]))
 }
 
-impl Belief {
+/// What turns rows into beliefs.
+pub(super) struct Learner<'a> {
+    space: &'a Space,
+    memo: &'a FitMemo,
+    seed: u64,
+    /// Over which posterior hyperparameters are averaged; the likeliest are trusted where there is none.
+    averaging: Option<Prior>,
+}
+
+impl<'a> Learner<'a> {
+    pub(super) fn new(advisor: &'a Advisor, definition: &'a Definition, averaging: Option<Prior>) -> Self {
+        let seed = seed(definition, "fit", 0);
+        Self { space: definition.space(), memo: &advisor.memo, seed, averaging }
+    }
+
     /// What `rows` say of a metric turned by `sign`, with the points in `pending` taken in at their posterior mean.
-    pub(super) fn learn(
-        space: &Space,
-        rows: &Rows,
-        sign: f64,
-        pending: &[&[f64]],
-        seed: u64,
-        memo: &FitMemo,
-    ) -> Result<Self, SurrogateError> {
-        let distances: Vec<Distance> = space.coordinates().iter().map(|&c| Distance::of(c)).collect();
+    pub(super) fn learn(&self, rows: &Rows, sign: f64, pending: &[&[f64]]) -> Result<Belief, SurrogateError> {
+        let distances: Vec<Distance> = self.space.coordinates().iter().map(|&c| Distance::of(c)).collect();
         let d = distances.len();
-        let seen = rows.seen(space);
-        let fitted_to = fitted_length(seen.values.len());
-        let first = seen.first(fitted_to, d);
-        let telling = first.telling(MOST_FITTED, sign);
+        let seen = rows.seen(self.space);
+        let averaging = self.averaging.filter(|_| seen.shaping != Shaping::Nothing);
+        let (most_fitted, most_modelled) = match averaging {
+            Some(_) => (MOST_SAMPLED, MOST_AVERAGED),
+            None => (MOST_FITTED, MOST_MODELLED),
+        };
+        let first = seen.first(fitted_length(seen.values.len()), d);
+        let telling = first.telling(most_fitted, sign);
         let first = first.some(&telling, d);
-        let fitted_to = telling.len();
-        let kernel = kernel(&distances, seen.shaping);
+        let kernel = kernel(&distances, seen.shaping, averaging);
         let kernel = kernel.as_ref();
-        let shaping = if first.shaping == Shaping::Transformed { 1.0 } else { 0.0 };
-        #[allow(clippy::cast_precision_loss)]
-        let derivatives: Vec<f64> =
-            first.derivatives.iter().flat_map(|&(row, a, value)| [row as f64, a as f64, value]).collect();
-        let parts = [&first.inputs, &first.values, &first.errors, &derivatives, &vec![sign, shaping]];
-        let key = memo::key(seed, &parts.map(Vec::as_slice));
-        let fitted = memo.get_or(key, || first.fit(kernel, sign, seed))?;
-        let rows = seen.telling(MOST_MODELLED, sign);
-        let process = fitted.process(kernel, &seen.some(&rows, d))?;
-        memo.saw_jitter(process.jitter());
-        let mut belief = Self { process, scale: fitted.output.clone(), fitted, fitted_to, rows };
+        let fitted = self.memo.get_or(self.key(&first, sign, averaging), || match averaging {
+            Some(prior) => first.sample(kernel, sign, prior, self.seed),
+            None => first.fit(kernel, sign, self.seed),
+        })?;
+        let rows = seen.telling(most_modelled, sign);
+        let modelled = seen.some(&rows, d);
+        let process = fitted.process(kernel, &modelled)?;
+        self.memo.saw_jitter(process.jitter());
+        let sampled = fitted.sampled_processes(kernel, &modelled)?;
+        let scale = fitted.output.clone();
+        let mut belief = Belief { process, sampled, scale, fitted, fitted_to: telling.len(), rows };
         for place in pending {
             belief.await_at(place);
         }
         Ok(belief)
     }
 
+    /// What a fit depends on.
+    fn key(&self, rows: &surrogate::Seen, sign: f64, averaging: Option<Prior>) -> memo::FitKey {
+        let shaping = if rows.shaping == Shaping::Transformed { 1.0 } else { 0.0 };
+        let averaging = match averaging {
+            None => 0.0,
+            Some(Prior::Fit) => 1.0,
+            Some(Prior::Sparse) => 2.0,
+        };
+        #[allow(clippy::cast_precision_loss)]
+        let derivatives: Vec<f64> =
+            rows.derivatives.iter().flat_map(|&(row, a, value)| [row as f64, a as f64, value]).collect();
+        let form = vec![sign, shaping, averaging];
+        let parts = [&rows.inputs, &rows.values, &rows.errors, &derivatives, &form];
+        memo::key(self.seed, &parts.map(Vec::as_slice))
+    }
+}
+
+impl Belief {
+    /// The processes that are averaged over, at least one.
+    pub(super) fn processes(&self) -> &[GaussianProcess] {
+        if self.sampled.is_empty() { std::slice::from_ref(&self.process) } else { &self.sampled }
+    }
+
+    /// The kernel's hyperparameters, their geometric means where they were sampled.
+    #[allow(clippy::cast_precision_loss)]
+    pub(super) fn typical_hyperparameters(&self) -> Vec<f64> {
+        let [first, others @ ..] = self.processes() else { return Vec::new() };
+        let mut typical = first.kernel().hyperparameters();
+        if others.is_empty() {
+            return typical;
+        }
+        typical.iter_mut().for_each(|value| *value = value.ln());
+        for other in others {
+            let values = other.kernel().hyperparameters();
+            typical.iter_mut().zip(values).for_each(|(sum, value)| *sum += value.ln());
+        }
+        typical.iter().map(|sum| (sum / (others.len() + 1) as f64).exp()).collect()
+    }
+
+    /// The posterior mean at some coordinates.
+    #[allow(clippy::cast_precision_loss)]
+    pub(super) fn mean(&self, x: &[f64]) -> f64 {
+        let processes = self.processes();
+        processes.iter().map(|process| process.mean(x)).sum::<f64>() / processes.len() as f64
+    }
+
+    /// The best posterior mean of each process at some places; `None` where there is no place.
+    pub(super) fn incumbents<'p>(&self, places: impl Iterator<Item = &'p [f64]> + Clone) -> Option<Vec<f64>> {
+        let best = |process: &GaussianProcess| places.clone().map(|x| process.mean(x)).reduce(f64::max);
+        self.processes().iter().map(best).collect()
+    }
+
+    /// ln EI over the incumbent of each process.
+    pub(super) fn improvement<'a>(&'a self, incumbents: &[f64]) -> Box<dyn Acquisition + 'a> {
+        let of = |(objective, &incumbent)| LogExpectedImprovement { objective, incumbent };
+        averaged(self.processes().iter().zip(incumbents).map(of))
+    }
+
+    /// ln of the probability that the metric lies within bounds, which are in its own units.
+    pub(super) fn feasibility<'a>(&'a self, lower: f64, upper: f64) -> Box<dyn Acquisition + 'a> {
+        let (lower, upper) = (self.scale.apply(lower), self.scale.apply(upper));
+        averaged(self.processes().iter().map(|metric| Bounded { metric, lower, upper }))
+    }
+
+    /// The posterior mean.
+    pub(super) fn worth<'a>(&'a self) -> Box<dyn Acquisition + 'a> {
+        Box::new(Mean(self.processes().iter().map(PosteriorMean).collect()))
+    }
+
     /// The metric at some coordinates in its own units, without noise; `None` where that is not finite.
     pub(super) fn predicted(&self, coordinates: &[f64]) -> Option<Predicted> {
-        let at = self.process.predict(coordinates);
-        self.in_units(at.mean, at.sd)
+        // A mixture of normal beliefs, as a normal one with its mean and variance.
+        let at: Vec<_> = self.processes().iter().map(|process| process.predict(coordinates)).collect();
+        #[allow(clippy::cast_precision_loss)]
+        let count = at.len() as f64;
+        let mean = at.iter().map(|at| at.mean).sum::<f64>() / count;
+        let variance = at.iter().map(|at| at.sd * at.sd + (at.mean - mean).powi(2)).sum::<f64>() / count;
+        self.in_units(mean, variance.sqrt())
     }
 
     /// A belief about the output in the metric's own units.
@@ -208,8 +302,22 @@ impl Belief {
 
     /// Takes in one more awaited point.
     pub(super) fn await_at(&mut self, place: &[f64]) {
-        let mean = self.process.mean(place);
-        self.process.push(place, mean, self.process.noise().value);
+        for process in self.sampled.iter_mut().chain([&mut self.process]) {
+            let mean = process.mean(place);
+            process.push(place, mean, process.noise().value);
+        }
+    }
+}
+
+/// The logarithm of the mean of what some acquisitions, at least one, are the logarithms of.
+fn averaged<'a, A: Acquisition + 'a>(terms: impl ExactSizeIterator<Item = A>) -> Box<dyn Acquisition + 'a> {
+    let mut terms: Vec<A> = terms.collect();
+    match terms.pop() {
+        Some(only) if terms.is_empty() => Box::new(only),
+        last => {
+            terms.extend(last);
+            Box::new(LogMean(terms))
+        }
     }
 }
 

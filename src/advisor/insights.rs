@@ -144,7 +144,7 @@ impl Advisor {
     pub fn insights(&self, definition: &Definition, history: &History) -> Result<Insights, SurrogateError> {
         let told = history.told();
         let beliefs = self.beliefs(definition, &told)?;
-        let (mut models, mut decisions) = (Vec::new(), policy::decisions(definition));
+        let (mut models, mut decisions) = (Vec::new(), policy::decisions(definition, told.len()));
         for (index, (metric, belief)) in definition.metrics().iter().zip(&beliefs).enumerate() {
             let Some(belief) = belief else { continue };
             let observed = told.iter().filter_map(|(number, seen)| match &seen.standing {
@@ -164,11 +164,11 @@ impl Advisor {
 fn model(space: &Space, metric: &str, belief: &Belief, observed: &[(usize, f64)]) -> MetricModel {
     let process = &belief.process;
     let names = |coordinate: usize| space.parameters()[coordinate].name().to_owned();
-    let hyperparameters = process.kernel().hyperparameters();
+    let hyperparameters = belief.typical_hyperparameters();
     let roles = process.kernel().roles();
     let lengthscales = roles.iter().zip(&hyperparameters).filter_map(|(role, value)| match role {
         Role::Lengthscale { coordinate } => Some((names(*coordinate), *value)),
-        Role::Variance | Role::Trend | Role::MainEffect { .. } => None,
+        Role::Variance | Role::Trend | Role::MainEffect { .. } | Role::Warping { .. } => None,
     });
     let unit = belief.scale.spread();
     let centre = vec![0.5; space.dimension()];
@@ -204,7 +204,7 @@ fn model(space: &Space, metric: &str, belief: &Belief, observed: &[(usize, f64)]
 fn importances(space: &Space, belief: &Belief) -> Vec<f64> {
     let d = space.dimension();
     let sobol = Sobol::new(2 * d, 0);
-    let mean = |uniform: &[f64]| belief.process.mean(&space.encode(&space.at_uniform(uniform)));
+    let mean = |uniform: &[f64]| belief.mean(&space.encode(&space.at_uniform(uniform)));
     let mut values = Vec::with_capacity(SAMPLES);
     let mut squares = vec![0.0; d];
     for index in 0..SAMPLES {

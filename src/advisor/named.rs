@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::Advisor;
-use super::beliefs::{Belief, Rows, is_feasible};
+use super::beliefs::{Belief, Learner, Rows, is_feasible};
 use super::history::{Seen, Standing};
-use super::suggest::{Weighting, seed};
+use super::suggest::Weighting;
 use crate::acquisition::{Beliefs, Chosen, Constraint, inferred_reference};
 use crate::study::{Definition, Direction, Goal};
 use crate::surrogate::SurrogateError;
@@ -41,9 +41,8 @@ impl Gathered {
         told: &[(usize, &Seen)],
         number: usize,
     ) -> Result<Self, SurrogateError> {
-        let space = definition.space();
-        let fit_seed = seed(definition, "fit", 0);
-        let learn = |rows: &Rows, sign: f64| Belief::learn(space, rows, sign, &[], fit_seed, &advisor.memo);
+        let learner = Learner::new(advisor, definition, None);
+        let learn = |rows: &Rows, sign: f64| learner.learn(rows, sign, &[]);
         let mut constraints = Vec::new();
         for (index, metric) in definition.metrics().iter().enumerate() {
             let rows = Rows::of_metric(told, index);

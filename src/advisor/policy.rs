@@ -13,7 +13,8 @@
 
 use super::insights::Decision;
 use crate::acquisition::{Chosen, choose};
-use crate::study::Definition;
+use crate::study::{Definition, HyperparameterLearning};
+use crate::surrogate::Prior;
 
 /// What proposes a study's points.
 pub(super) enum Policy {
@@ -48,6 +49,19 @@ pub(super) fn policy(definition: &Definition) -> Policy {
     chosen.map_or(Policy::Improve, Policy::Named)
 }
 
+/// Over which posterior the hyperparameters of a study with so many told trials are averaged; `None` where the likeliest
+/// are trusted. Named acquisitions trust them always.
+pub(super) fn averaging(definition: &Definition, _trials: usize) -> Option<Prior> {
+    if !matches!(policy(definition), Policy::Improve) {
+        return None;
+    }
+    match definition.draft().algorithm.hyperparameters {
+        HyperparameterLearning::Fitted | HyperparameterLearning::Auto => None,
+        HyperparameterLearning::Sampled => Some(Prior::Fit),
+        HyperparameterLearning::Sparse => Some(Prior::Sparse),
+    }
+}
+
 /// The size of the initial design: one more than the dimension, at least 5 and at most 20, or what the study says.
 pub(super) fn initial_trials(definition: &Definition) -> usize {
     let chosen = definition.draft().algorithm.initial_trials;
@@ -56,7 +70,7 @@ pub(super) fn initial_trials(definition: &Definition) -> usize {
 }
 
 /// What was decided for a study as a whole.
-pub(super) fn decisions(definition: &Definition) -> Vec<Decision> {
+pub(super) fn decisions(definition: &Definition, trials: usize) -> Vec<Decision> {
     let algorithm = &definition.draft().algorithm;
     let is_auto = algorithm.acquisition == "auto";
     let objectives = definition.objectives().count();
@@ -92,11 +106,7 @@ pub(super) fn decisions(definition: &Definition) -> Vec<Decision> {
             None => "one more than there are parameters, at least 5 and at most 20",
         };
         decisions.push(decision("initial_design", size, because.to_owned()));
-        decisions.push(decision(
-            "kernel",
-            "interaction + quadratic trend + main effects".to_owned(),
-            "each has a variance of its own, which the data decide".to_owned(),
-        ));
+        decisions.extend(of_models(definition, trials));
         decisions.push(decision(
             "region",
             "the whole space".to_owned(),
@@ -104,4 +114,39 @@ pub(super) fn decisions(definition: &Definition) -> Vec<Decision> {
         ));
     }
     decisions
+}
+
+/// What was decided for the models.
+fn of_models(definition: &Definition, trials: usize) -> [Decision; 2] {
+    let decision = |what: &str, chosen: &str, because: &str| Decision {
+        what: what.to_owned(),
+        metric: None,
+        chosen: chosen.to_owned(),
+        because: because.to_owned(),
+    };
+    let averaging = averaging(definition, trials);
+    let learned = match averaging {
+        None => "fitted",
+        Some(Prior::Fit) => "sampled",
+        Some(Prior::Sparse) => "sparse",
+    };
+    let because = match (definition.draft().algorithm.hyperparameters, averaging) {
+        (HyperparameterLearning::Auto, Some(_)) => {
+            "there are many parameters and few trials, and few parameters may matter"
+        }
+        (HyperparameterLearning::Auto, None) => "the likeliest are as good here, and quicker found",
+        (HyperparameterLearning::Fitted, _) | (_, Some(_)) => "the study says so",
+        (_, None) => "the acquisition looks at the likeliest ones",
+    };
+    let kernel = match averaging {
+        Some(Prior::Sparse) => {
+            decision("kernel", "interaction", "the model that the sparse prior was measured with")
+        }
+        _ => decision(
+            "kernel",
+            "interaction + quadratic trend + main effects",
+            "each has a variance of its own, which the data decide",
+        ),
+    };
+    [kernel, decision("hyperparameters", learned, because)]
 }

@@ -1,10 +1,11 @@
 //! What to take home: the feasible trials that were best, and the points with the best posterior mean.
 
-use super::beliefs::{Belief, Rows, is_feasible};
+use super::Advisor;
+use super::beliefs::{Belief, Learner, Rows, is_feasible};
 use super::history::{History, Seen, Standing};
+use super::policy::averaging;
 use super::suggest::seed;
-use super::{Advisor, beliefs};
-use crate::acquisition::{Acquisition, Bounded, PosteriorMean, Search, Sum, maximize};
+use crate::acquisition::{Acquisition, Search, Sum, maximize};
 use crate::space::Point;
 use crate::study::{Definition, Direction, Goal};
 use crate::surrogate::SurrogateError;
@@ -88,12 +89,9 @@ impl Advisor {
             let mut terms: Vec<Box<dyn Acquisition + '_>> = Vec::new();
             for (metric, belief) in definition.metrics().iter().zip(&beliefs) {
                 match (metric.goal, belief) {
-                    (Goal::Optimize { .. }, Some(belief)) => {
-                        terms.push(Box::new(PosteriorMean(&belief.process)));
-                    }
+                    (Goal::Optimize { .. }, Some(belief)) => terms.push(belief.worth()),
                     (Goal::Constrain { lower, upper }, Some(belief)) => {
-                        let (lower, upper) = (belief.scale.apply(lower), belief.scale.apply(upper));
-                        terms.push(Box::new(Bounded { metric: &belief.process, lower, upper }));
+                        terms.push(belief.feasibility(lower, upper));
                     }
                     _ => {}
                 }
@@ -122,6 +120,7 @@ impl Advisor {
         definition: &Definition,
         told: &[(usize, &Seen)],
     ) -> Result<Vec<Option<Belief>>, SurrogateError> {
+        let learner = Learner::new(self, definition, averaging(definition, told.len()));
         definition
             .metrics()
             .iter()
@@ -135,8 +134,7 @@ impl Advisor {
                     return Ok(None);
                 }
                 let sign = metric.direction().map_or(1.0, Direction::sign);
-                let fit_seed = seed(definition, "fit", 0);
-                beliefs::Belief::learn(definition.space(), &rows, sign, &[], fit_seed, &self.memo).map(Some)
+                learner.learn(&rows, sign, &[]).map(Some)
             })
             .collect()
     }

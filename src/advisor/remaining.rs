@@ -5,9 +5,10 @@
 use super::beliefs::{Belief, is_feasible};
 use super::history::{History, Seen, Standing};
 use super::suggest::{AROUND, seed};
-use crate::acquisition::{Acquisition, Bounded, LogExpectedImprovement, Search, Sum, maximize};
+use crate::acquisition::{Acquisition, Search, Sum, maximize};
 use crate::space::Point;
 use crate::study::{Definition, Direction, Goal};
+use crate::surrogate::GaussianProcess;
 
 /// What one more trial is expected to gain.
 #[derive(Clone, Debug)]
@@ -28,8 +29,10 @@ pub(super) struct Worth<'a> {
     metric: &'a str,
     sign: f64,
     belief: &'a Belief,
-    incumbent: f64,
-    constraints: Vec<Bounded<'a>>,
+    /// Of each of its processes.
+    incumbents: Vec<f64>,
+    /// With their bounds.
+    constraints: Vec<(&'a Belief, f64, f64)>,
     /// The best feasible trials, best first.
     around: Vec<Vec<f64>>,
 }
@@ -49,32 +52,32 @@ impl<'a> Worth<'a> {
         let sign = objective.direction().map(Direction::sign)?;
         let at = definition.metrics().iter().position(|metric| metric.name == objective.name)?;
         let belief = beliefs.get(at)?.as_ref()?;
-        let mut feasible: Vec<(f64, &Vec<f64>)> = told
-            .iter()
-            .filter_map(|(_, seen)| match &seen.standing {
-                Standing::Completed(metrics) if is_feasible(definition, metrics) => seen.coordinates.as_ref(),
-                _ => None,
-            })
-            .map(|x| (belief.process.mean(x), x))
-            .collect();
+        let places = told.iter().filter_map(|(_, seen)| match &seen.standing {
+            Standing::Completed(metrics) if is_feasible(definition, metrics) => seen.coordinates.as_deref(),
+            _ => None,
+        });
+        let incumbents = belief.incumbents(places.clone())?;
+        let mut feasible: Vec<(f64, &[f64])> = places.map(|x| (belief.mean(x), x)).collect();
         feasible.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let incumbent = feasible.first()?.0;
+        let around = feasible.iter().take(AROUND).map(|(_, x)| x.to_vec()).collect();
         let bounded = definition.metrics().iter().zip(beliefs).filter_map(|(metric, belief)| {
             let (Goal::Constrain { lower, upper }, Some(belief)) = (metric.goal, belief) else { return None };
-            let (lower, upper) = (belief.scale.apply(lower), belief.scale.apply(upper));
-            Some(Bounded { metric: &belief.process, lower, upper })
+            Some((belief, lower, upper))
         });
         let constraints = bounded.collect();
-        let around = feasible.iter().take(AROUND).map(|(_, x)| (*x).clone()).collect();
-        Some(Self { metric: &objective.name, sign, belief, incumbent, constraints, around })
+        Some(Self { metric: &objective.name, sign, belief, incumbents, constraints, around })
     }
 
     /// ln EI weighted by feasibility.
     pub(super) fn acquisition(&self) -> Sum<'_> {
-        let objective = LogExpectedImprovement { objective: &self.belief.process, incumbent: self.incumbent };
-        let mut terms: Vec<Box<dyn Acquisition + '_>> = vec![Box::new(objective)];
-        terms.extend(self.constraints.iter().map(|bound| Box::new(*bound) as Box<dyn Acquisition + '_>));
+        let mut terms = vec![self.belief.improvement(&self.incumbents)];
+        terms.extend(self.feasibility());
         Sum(terms)
+    }
+
+    /// ln P(feasible), a term a constraint.
+    fn feasibility(&self) -> impl Iterator<Item = Box<dyn Acquisition + '_>> {
+        self.constraints.iter().map(|(belief, lower, upper)| belief.feasibility(*lower, *upper))
     }
 
     /// What is left to gain; `None` where every point is taken.
@@ -89,14 +92,20 @@ impl<'a> Worth<'a> {
         };
         let point = maximize(&search, &self.acquisition())?;
         let x = space.encode(&point);
-        let at = self.belief.process.predict(&x);
-        let best = self.belief.scale.undo(self.incumbent);
-        let (improvement, probability) =
-            gain(at.mean, at.sd, |y| self.sign * (self.belief.scale.undo(y) - best));
-        let feasible: f64 = self.constraints.iter().map(|bound| bound.value(&x).exp()).product();
-        let (improvement, probability) = (improvement * feasible, probability * feasible);
+        let scale = &self.belief.scale;
+        let of_process = |(process, incumbent): (&GaussianProcess, &f64)| {
+            let (at, best) = (process.predict(&x), scale.undo(*incumbent));
+            gain(at.mean, at.sd, |y| self.sign * (scale.undo(y) - best))
+        };
+        let processes = self.belief.processes();
+        let gains: Vec<(f64, f64)> = processes.iter().zip(&self.incumbents).map(of_process).collect();
+        let feasible: f64 = self.feasibility().map(|bound| bound.value(&x).exp()).product();
+        #[allow(clippy::cast_precision_loss)]
+        let share = feasible / gains.len() as f64;
+        let improvement = share * gains.iter().map(|(improvement, _)| improvement).sum::<f64>();
+        let probability = share * gains.iter().map(|(_, probability)| probability).sum::<f64>();
         let metric = self.metric.to_owned();
-        (improvement.is_finite()).then_some(Remaining { metric, improvement, probability, point })
+        improvement.is_finite().then_some(Remaining { metric, improvement, probability, point })
     }
 }
 

@@ -6,13 +6,11 @@ use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
 use super::Advisor;
-use super::beliefs::{Belief, Rows, is_feasible};
+use super::beliefs::{Belief, Learner, Rows, is_feasible};
 use super::history::{History, Seen, Standing};
 use super::named::Gathered;
-use super::policy::{Policy, initial_trials, policy};
-use crate::acquisition::{
-    Acquisition, Bounded, Chosen, LogExpectedImprovement, Search, Success, Sum, maximize, propose,
-};
+use super::policy::{Policy, averaging, initial_trials, policy};
+use crate::acquisition::{Acquisition, Chosen, Search, Success, Sum, maximize, propose};
 use crate::space::{Design, Point, PointKey};
 use crate::study::{Definition, Direction, Goal};
 use crate::surrogate::SurrogateError;
@@ -224,8 +222,8 @@ impl Suggesting<'_> {
 
 /// The models that one suggestion needs.
 struct Models {
-    /// `None` while no trial is feasible.
-    objective: Option<(Belief, f64)>,
+    /// With the incumbent of each of its processes; `None` while no trial is feasible.
+    objective: Option<(Belief, Vec<f64>)>,
     constraints: Vec<(Belief, f64, f64)>,
     success: Option<Belief>,
     /// The best trials' coordinates, best first.
@@ -246,18 +244,14 @@ impl Models {
         number: usize,
     ) -> Result<Self, SurrogateError> {
         let told = &history.told();
-        let space = definition.space();
-        let fit_seed = seed(definition, "fit", 0);
-        let learn =
-            |rows: &Rows, sign: f64| Belief::learn(space, rows, sign, pending, fit_seed, &advisor.memo);
+        let learner = Learner::new(advisor, definition, averaging(definition, told.len()));
+        let learn = |rows: &Rows, sign: f64| learner.learn(rows, sign, pending);
         let mut constraints = Vec::new();
         for (index, metric) in definition.metrics().iter().enumerate() {
             if let Goal::Constrain { lower, upper } = metric.goal {
                 let rows = Rows::of_metric(told, index);
                 if !rows.is_empty() {
-                    let belief = learn(&rows, 1.0)?;
-                    let (lower, upper) = (belief.scale.apply(lower), belief.scale.apply(upper));
-                    constraints.push((belief, lower, upper));
+                    constraints.push((learn(&rows, 1.0)?, lower, upper));
                 }
             }
         }
@@ -305,16 +299,12 @@ impl Models {
         };
         if !feasible.is_empty() && !rows.is_empty() {
             let belief = learn(&rows, 1.0)?;
-            let mut best: Vec<(f64, &Seen)> = feasible
-                .iter()
-                .filter_map(|seen| seen.coordinates.as_ref().map(|x| (belief.process.mean(x), *seen)))
-                .collect();
+            let places = feasible.iter().filter_map(|seen| seen.coordinates.as_deref());
+            let mut best: Vec<(f64, &[f64])> = places.clone().map(|x| (belief.mean(x), x)).collect();
             best.sort_by(|a, b| b.0.total_cmp(&a.0));
-            if let Some((incumbent, _)) = best.first() {
-                let incumbent = *incumbent;
-                models.around =
-                    best.iter().take(AROUND).filter_map(|(_, seen)| seen.coordinates.clone()).collect();
-                models.objective = Some((belief, incumbent));
+            if let Some(incumbents) = belief.incumbents(places) {
+                models.around = best.iter().take(AROUND).map(|(_, x)| x.to_vec()).collect();
+                models.objective = Some((belief, incumbents));
                 pending.iter().for_each(|place| models.expect_of(place));
             }
         }
@@ -326,12 +316,11 @@ impl Models {
 
     fn acquisition(&self) -> impl Acquisition {
         let mut terms: Vec<Box<dyn Acquisition + '_>> = Vec::new();
-        if let Some((belief, incumbent)) = &self.objective {
-            let (objective, incumbent) = (&belief.process, *incumbent);
-            terms.push(Box::new(LogExpectedImprovement { objective, incumbent }));
+        if let Some((belief, incumbents)) = &self.objective {
+            terms.push(belief.improvement(incumbents));
         }
         for (belief, lower, upper) in &self.constraints {
-            terms.push(Box::new(Bounded { metric: &belief.process, lower: *lower, upper: *upper }));
+            terms.push(belief.feasibility(*lower, *upper));
         }
         if let Some(belief) = &self.success {
             terms.push(Box::new(Success { labels: &belief.process }));
@@ -351,14 +340,16 @@ impl Models {
     /// five functions came closer with eight workers, Hartmann-6 by 10^0.6 (`bench/advisor`, 80 trials, 20 seeds).
     fn expect_of(&mut self, place: &[f64]) {
         let keeps = |(belief, lower, upper): &(Belief, f64, f64)| {
-            (*lower..=*upper).contains(&belief.process.mean(place))
+            (belief.scale.apply(*lower)..=belief.scale.apply(*upper)).contains(&belief.mean(place))
         };
         let is_feasible = self.constraints.iter().all(keeps)
             && self.success.as_ref().is_none_or(|belief| belief.process.mean(place) > 0.0);
-        if let Some((belief, incumbent)) = &mut self.objective
+        if let Some((belief, incumbents)) = &mut self.objective
             && is_feasible
         {
-            *incumbent = incumbent.max(belief.process.mean(place));
+            for (incumbent, process) in incumbents.iter_mut().zip(belief.processes()) {
+                *incumbent = incumbent.max(process.mean(place));
+            }
         }
     }
 

@@ -76,6 +76,9 @@ pub struct AlgorithmDraft {
     /// When running trials are told to stop.
     #[serde(default, skip_serializing_if = "EarlyStopping::is_default")]
     pub early_stopping: EarlyStopping,
+    /// How the models' hyperparameters are learned.
+    #[serde(default, skip_serializing_if = "HyperparameterLearning::is_default")]
+    pub hyperparameters: HyperparameterLearning,
     /// What the acquisition function lets a study set, by name.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub settings: Map<String, Json>,
@@ -104,6 +107,27 @@ impl EarlyStopping {
     }
 }
 
+/// How the hyperparameters of a study's models are learned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HyperparameterLearning {
+    /// The service chooses.
+    #[default]
+    Auto,
+    /// The likeliest ones.
+    Fitted,
+    /// Averaged over samples of their posterior.
+    Sampled,
+    /// Likewise, under a prior by which few parameters matter.
+    Sparse,
+}
+
+impl HyperparameterLearning {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 fn default_acquisition() -> String {
     "auto".into()
 }
@@ -115,6 +139,7 @@ impl Default for AlgorithmDraft {
             initial_trials: None,
             settings: Map::new(),
             early_stopping: EarlyStopping::default(),
+            hyperparameters: HyperparameterLearning::default(),
         }
     }
 }

@@ -25,6 +25,7 @@ const TOLERANCE: f64 = 1e-3;
 const LOG_LENGTHSCALE: (f64, f64) = (-5.3, 5.3);
 const LOG_VARIANCE: (f64, f64) = (-6.9, 6.9);
 const LOG_TREND: (f64, f64) = (-14.0, 7.0);
+const LOG_WARPING: (f64, f64) = (-2.3, 2.3);
 const LOG_NOISE: (f64, f64) = (-28.0, 0.7);
 const MEAN: (f64, f64) = (-5.0, 5.0);
 
@@ -171,6 +172,7 @@ fn centre(kernel: &dyn Kernel) -> Hyperparameters {
         Role::MainEffect { .. } => 0.3,
         Role::Variance => 1.0,
         Role::Trend => 0.018,
+        Role::Warping { .. } => 1.0,
     };
     Hyperparameters {
         kernel: kernel.roles().into_iter().map(of).collect(),
@@ -188,6 +190,7 @@ fn box_of(kernel: &dyn Kernel, has_derivatives: bool) -> (Vec<f64>, Vec<f64>) {
             Role::MainEffect { .. } => LOG_LENGTHSCALE,
             Role::Variance => LOG_VARIANCE,
             Role::Trend => LOG_TREND,
+            Role::Warping { .. } => LOG_WARPING,
         })
         .collect();
     bounds.push(LOG_NOISE);
@@ -215,7 +218,7 @@ fn starts(kernel: &dyn Kernel, has_derivatives: bool, seed: u64) -> Vec<Vec<f64>
                 Role::Lengthscale { .. } => -2.3 + 3.7 * uniform[i],
                 Role::Variance => -1.0 + 2.0 * uniform[i],
                 // Kernels with these start elsewhere.
-                Role::Trend | Role::MainEffect { .. } => start[i],
+                Role::Trend | Role::MainEffect { .. } | Role::Warping { .. } => start[i],
             };
         }
         start[roles.len()] = -16.0 + 15.0 * uniform[roles.len()];
@@ -231,7 +234,7 @@ fn of_trends(roles: &[Role], centre: &Hyperparameters) -> Hyperparameters {
         match role {
             Role::Trend => *value = 2.7,
             Role::Variance => *value = 0.018,
-            Role::Lengthscale { .. } | Role::MainEffect { .. } => {}
+            Role::Lengthscale { .. } | Role::MainEffect { .. } | Role::Warping { .. } => {}
         }
     }
     start.noise = Noise { value: 1e-7, ..start.noise };

@@ -8,6 +8,7 @@
 //!   Nardi, arXiv 2402.02229);
 //! - variances of the function: log-normal around 1, for outputs are standardized;
 //! - the variance of a trend: log-normal around e⁻⁴ and wide, for most functions have little of one and some nothing else;
+//! - what warps an input: log-normal around 1, where nothing is warped (Snoek et al. 2014, §3.2);
 //! - noise variances: log-normal around 10⁻⁴ and wide, so that a noise-free function is recognized as such;
 //! - mean: normal around 0.
 
@@ -32,6 +33,7 @@ pub struct Hyperparameters {
 /// Location and scale of the priors of the logarithms.
 const VARIANCE_PRIOR: (f64, f64) = (0.0, 1.5);
 const TREND_PRIOR: (f64, f64) = (-4.0, 3.0);
+const WARPING_PRIOR: (f64, f64) = (0.0, 0.75);
 const NOISE_PRIOR: (f64, f64) = (-9.2, 4.0);
 const MEAN_PRIOR: (f64, f64) = (0.0, 1.0);
 
@@ -164,21 +166,26 @@ pub(super) fn log_posterior_in(
 ) -> Result<f64, SurrogateError> {
     let mut value = log_marginal_likelihood_in(record, at, kernel, observations, gradient)?;
     let free = at.to_free(observations.has_derivatives());
-    let lengthscales = lengthscale_prior(kernel.distances().len());
     let last = free.len() - 1;
-    for (i, role) in kernel.roles().iter().enumerate() {
-        value += match role {
-            Role::Lengthscale { .. } => log_normal(free[i], lengthscales, &mut gradient[i]),
-            Role::MainEffect { .. } => log_normal(free[i], lengthscale_prior(1), &mut gradient[i]),
-            Role::Variance => normal(free[i], VARIANCE_PRIOR, &mut gradient[i]),
-            Role::Trend => normal(free[i], TREND_PRIOR, &mut gradient[i]),
-        };
+    for (i, role) in kernel.roles().into_iter().enumerate() {
+        value += log_prior(role, kernel.distances().len(), free[i], &mut gradient[i]);
     }
     for i in at.kernel.len()..last {
         value += normal(free[i], NOISE_PRIOR, &mut gradient[i]);
     }
     value += normal(free[last], MEAN_PRIOR, &mut gradient[last]);
     Ok(value)
+}
+
+/// The log prior density of a kernel's hyperparameter in d dimensions, in terms of its logarithm x.
+pub(super) fn log_prior(role: Role, d: usize, x: f64, gradient: &mut f64) -> f64 {
+    match role {
+        Role::Lengthscale { .. } => log_normal(x, lengthscale_prior(d), gradient),
+        Role::MainEffect { .. } => log_normal(x, lengthscale_prior(1), gradient),
+        Role::Variance => normal(x, VARIANCE_PRIOR, gradient),
+        Role::Trend => normal(x, TREND_PRIOR, gradient),
+        Role::Warping { .. } => normal(x, WARPING_PRIOR, gradient),
+    }
 }
 
 /// The log-normal log density of e^x in terms of x, up to a constant.

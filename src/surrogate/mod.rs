@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | what values at two points have to do with each other | [`kernel`], [`Distance`] |
 //! | what was seen: values, derivatives, noise | [`Observations`] |
-//! | hyperparameters | [`fit`], [`Hyperparameters`] |
+//! | hyperparameters: the likeliest, or samples of them | [`fit`], [`sample`], [`Hyperparameters`] |
 //! | the posterior at a point, at many points one by one, leave-one-out | [`GaussianProcess`] |
 //! | the posterior at several points at once, and samples there | [`Joint`] |
 //! | the posterior after imagined outcomes | [`Imagined`] |
@@ -32,6 +32,7 @@ mod observations;
 mod output;
 mod path;
 mod points;
+mod sampling;
 mod square;
 
 pub use cross_check::{NoOpinion, cross_check, friedrich_predictions};
@@ -42,6 +43,7 @@ pub use imagined::Imagined;
 pub use joint::{Joint, Root};
 pub use kernel::{
     Kernel, MainEffects, Matern32, Matern52, Product, Quadratic, Record, Role, SquaredExponential, Sum,
+    Warped,
 };
 pub use likelihood::{Hyperparameters, log_marginal_likelihood, log_posterior};
 pub use model::{Fitted, Seen, Shaping};
@@ -49,6 +51,7 @@ pub use observations::{Functional, Observations};
 pub use output::{Moments, Output, Transform};
 pub use path::Path;
 pub use points::{Distance, Points};
+pub use sampling::{Prior, sample};
 pub use square::Square;
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::likelihood::Hyperparameters;
 use super::observations::Observations;
 use super::output::{Output, Transform};
 use super::points::Distance;
+use super::sampling::{Prior, sample};
 
 /// What was seen of a metric, in its own units.
 #[derive(Clone, Debug, Default)]
@@ -44,8 +45,10 @@ pub enum Shaping {
 pub struct Fitted {
     /// The shape of the output.
     pub output: Output,
-    /// The hyperparameters.
+    /// The likeliest hyperparameters.
     pub hyperparameters: Hyperparameters,
+    /// Samples of the hyperparameters, where they are to be averaged over.
+    pub samples: Vec<Hyperparameters>,
     /// Each transform that was tried, with its log posterior in common units after as many iterations as the others'.
     pub tried: Vec<(&'static str, f64)>,
 }
@@ -131,7 +134,7 @@ impl Seen {
         };
         if candidates.is_empty() {
             let hyperparameters = scouted.finish(&observations).hyperparameters();
-            return Ok(Fitted { output: standard, hyperparameters, tried: Vec::new() });
+            return Ok(Fitted { output: standard, hyperparameters, samples: Vec::new(), tried: Vec::new() });
         }
         // All go equally far from the same place before one of them is finished.
         let mut climbs: Vec<(Output, Observations, Climb)> = Vec::with_capacity(candidates.len() + 1);
@@ -151,7 +154,24 @@ impl Seen {
         let best = climbs.into_iter().reduce(|a, b| if worth(&b) > worth(&a) { b } else { a });
         let Some((output, observations, climb)) = best else { return Err(SurrogateError::Empty) };
         let hyperparameters = climb.finish(&observations).hyperparameters();
-        Ok(Fitted { output, hyperparameters, tried })
+        Ok(Fitted { output, hyperparameters, samples: Vec::new(), tried })
+    }
+
+    /// Fits a model as [`Self::fit`], and draws samples of its hyperparameters under a prior, the output held.
+    ///
+    /// # Errors
+    /// As [`Self::fit`].
+    pub fn sample(
+        &self,
+        kernel: &dyn Kernel,
+        sign: f64,
+        prior: Prior,
+        seed: u64,
+    ) -> Result<Fitted, SurrogateError> {
+        let fitted = self.fit(kernel, sign, seed)?;
+        let observations = self.observations(kernel.distances(), &fitted.output);
+        let samples = sample(kernel, &observations, &fitted.hyperparameters, prior, seed);
+        Ok(Fitted { samples, ..fitted })
     }
 }
 
@@ -162,6 +182,19 @@ impl Fitted {
     /// As [`GaussianProcess::condition`].
     pub fn process(&self, kernel: &dyn Kernel, seen: &Seen) -> Result<GaussianProcess, SurrogateError> {
         self.hyperparameters.process(kernel, seen.observations(kernel.distances(), &self.output))
+    }
+
+    /// A process with each of the samples on what was seen.
+    ///
+    /// # Errors
+    /// As [`GaussianProcess::condition`].
+    pub fn sampled_processes(
+        &self,
+        kernel: &dyn Kernel,
+        seen: &Seen,
+    ) -> Result<Vec<GaussianProcess>, SurrogateError> {
+        let observations = seen.observations(kernel.distances(), &self.output);
+        self.samples.iter().map(|sample| sample.process(kernel, observations.clone())).collect()
     }
 }
 

@@ -71,12 +71,26 @@ impl Path<'_> {
     }
 
     fn prior(&self, x: &[f64]) -> f64 {
+        let place = self.process.kernel.wave_place(x);
+        let x = place.as_ref().map_or(x, |(place, _)| place);
         let of = |wave: &Wave| wave.amplitude * wave.product_at(x) * libm::cos(wave.phase_at(x));
         self.waves.iter().map(of).sum()
     }
 
     /// g(x); adds its gradient.
     fn add_prior_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
+        let Some((place, slopes)) = self.process.kernel.wave_place(x) else {
+            return self.add_wave_gradient(x, gradient);
+        };
+        let mut of_place = vec![0.0; x.len()];
+        let value = self.add_wave_gradient(&place, &mut of_place);
+        let both = of_place.iter().zip(&slopes);
+        gradient.iter_mut().zip(both).for_each(|(sum, (g, slope))| *sum += g * slope);
+        value
+    }
+
+    /// The sum of the waves at `x`; adds its gradient.
+    fn add_wave_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
         let mut sum = 0.0;
         for wave in &self.waves {
             let (sin, cos) = libm::sincos(wave.phase_at(x));

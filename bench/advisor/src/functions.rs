@@ -40,6 +40,11 @@ impl Function {
         Self { name, noise, ..self }
     }
 
+    /// The same in a cube of so many coordinates, of which the others do nothing.
+    fn among(&self, name: &'static str, dimension: usize) -> Self {
+        Self { name, dimension, ..self.clone() }
+    }
+
     /// The same with its minimizer moved.
     pub fn moved(&self, seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x7e11);
@@ -59,7 +64,10 @@ impl Function {
             let (low, high) = self.sides[a];
             low + u * (high - low) - self.shift[a]
         };
-        let x: Vec<f64> = u.iter().enumerate().map(place).collect();
+        // Evenly spread, so that no end of the cube holds all that matter.
+        let active = self.sides.len();
+        let chosen = (0..active).map(|a| &u[a * self.dimension / active]);
+        let x: Vec<f64> = chosen.enumerate().map(place).collect();
         (self.formula)(&x) - (self.formula)(&self.minimizer)
     }
 }
@@ -83,8 +91,18 @@ pub fn functions() -> Vec<Function> {
         Function::cube("cigar5", cigar, 5, (-5.0, 5.0), 0.0),
         Function::cube("steps5", steps, 5, (-5.0, 5.0), 0.0),
         Function::cube("cosines8", cosines, 8, (-1.0, 1.0), 0.0),
-        hartmann6.with_noise("hartmann6-noisy", 0.1),
+        hartmann6.clone().with_noise("hartmann6-noisy", 0.1),
         levy4.with_noise("levy4-noisy", 0.5),
+        hartmann6.among("hartmann6-in-30", 30),
+        hartmann6.among("hartmann6-in-50", 50),
+        Function::over("branin-in-25", branin, &[(-5.0, 10.0), (0.0, 15.0)], &[PI, 2.275])
+            .among("branin-in-25", 25),
+        Function::cube("levy4-in-30", levy, 4, (-10.0, 10.0), 1.0).among("levy4-in-30", 30),
+        Function::cube("ackley20", ackley, 20, (-32.768, 32.768), 0.0),
+        Function::cube("rosenbrock20", rosenbrock, 20, (-5.0, 10.0), 1.0),
+        Function::cube("griewank20", griewank, 20, (-600.0, 600.0), 0.0),
+        Function::cube("powers20", powers, 20, (-1.0, 1.0), 0.0),
+        Function::cube("styblinski20", styblinski_tang, 20, (-5.0, 5.0), -2.903_534_027_771_177),
     ]
 }
 

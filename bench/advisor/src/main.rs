@@ -1,11 +1,11 @@
 //! The advisor in one process, without HTTP and without a store: how good its points are, and what one costs.
 //!
-//! `regret [--functions a,b] [--seeds 11] [--trials 50] [--workers 1] [--acquisition auto]`: the
+//! `regret [--functions a,b] [--seeds 11] [--trials 50] [--workers 1] [--acquisition auto] [--hyperparameters auto]`: the
 //! median, least and greatest log₁₀ of the simple regret
 //! (the value without noise at the trial with the best measurement, less the minimum), minimizers moved by the seed. Each
 //! of several workers asks as soon as it has told; all take equally long.
 //!
-//! `cold [--sizes 10,50,100] [--repeats 15] [--function hartmann6]`: milliseconds of one suggestion by an advisor that
+//! `cold [--sizes 10,50,100] [--repeats 15] [--function hartmann6] [--hyperparameters auto]`: milliseconds of one suggestion by an advisor that
 //! remembers nothing, at random points.
 
 #![allow(dead_code, reason = "the rooms hold more than the advisor needs here")]
@@ -40,6 +40,9 @@ use advisor::{Advisor, History, Seen, Standing};
 use functions::{Function, functions};
 use study::{Definition, Observation};
 
+/// From so many coordinates on a function is run only where it is named.
+const MANY: usize = 20;
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let option = |name: &str, otherwise: &str| -> String {
@@ -48,18 +51,25 @@ fn main() {
     };
     let count =
         |name: &str, otherwise: &str| option(name, otherwise).parse::<usize>().expect("a whole number");
+    let algorithm = || Algorithm {
+        acquisition: option("acquisition", "auto"),
+        hyperparameters: option("hyperparameters", "auto"),
+    };
     match arguments.first().map(String::as_str) {
         Some("regret") => {
-            let all = functions().iter().map(|function| function.name).collect::<Vec<_>>().join(",");
+            let small = functions().into_iter().filter(|function| function.dimension < MANY);
+            let all = small.map(|function| function.name).collect::<Vec<_>>().join(",");
             let names = option("functions", &all);
-            let acquisition = option("acquisition", "auto");
-            let acquisition = acquisition.as_str();
-            let course =
-                Course { acquisition, trials: count("trials", "50"), workers: count("workers", "1") };
-            regret(&names, count("seeds", "11"), course, count("threads", "2"));
+            let course = Course {
+                algorithm: algorithm(),
+                trials: count("trials", "50"),
+                workers: count("workers", "1"),
+            };
+            regret(&names, count("seeds", "11"), &course, count("threads", "2"));
         }
         Some("cold") => {
-            cold(&option("sizes", "10,50,100"), count("repeats", "15"), &option("function", "hartmann6"));
+            let function = named(&option("function", "hartmann6"));
+            cold(&option("sizes", "10,50,100"), count("repeats", "15"), &function, &algorithm());
         }
         _ => eprintln!("advisor-bench regret|cold [options]; the head of src/main.rs tells them"),
     }
@@ -69,13 +79,13 @@ fn named(name: &str) -> Function {
     functions().into_iter().find(|function| function.name == name).expect("a function of functions.rs")
 }
 
-fn define(function: &Function, seed: usize, acquisition: &str) -> Definition {
+fn define(function: &Function, seed: usize, algorithm: &Algorithm) -> Definition {
     let parameter = |a| json!({"name": format!("x{a}"), "type": "float", "low": 0, "high": 1});
     let parameters: Vec<_> = (0..function.dimension).map(parameter).collect();
     let draft = json!({
         "name": function.name, "seed": seed, "parameters": parameters,
         "metrics": [{"name": "value", "goal": "minimize"}],
-        "algorithm": {"acquisition": acquisition},
+        "algorithm": {"acquisition": algorithm.acquisition, "hyperparameters": algorithm.hyperparameters},
     });
     Definition::check(serde_json::from_value(draft).expect("a study"), 0).expect("a valid study")
 }
@@ -99,18 +109,23 @@ fn normal(rng: &mut ChaCha8Rng) -> f64 {
     (-2.0 * (1.0 - u).ln()).sqrt() * (std::f64::consts::TAU * v).cos()
 }
 
+/// What a study says of its algorithm.
+struct Algorithm {
+    acquisition: String,
+    hyperparameters: String,
+}
+
 /// How a study is run.
-#[derive(Clone, Copy)]
-struct Course<'a> {
-    acquisition: &'a str,
+struct Course {
+    algorithm: Algorithm,
     trials: usize,
     workers: usize,
 }
 
 /// One study: log₁₀ of the regret at its end, and seconds a suggestion.
-fn run(function: &Function, seed: usize, course: Course<'_>) -> (f64, f64) {
+fn run(function: &Function, seed: usize, course: &Course) -> (f64, f64) {
     let function = function.moved(seed as u64);
-    let definition = define(&function, seed, course.acquisition);
+    let definition = define(&function, seed, &course.algorithm);
     let advisor = Advisor::default();
     let mut history = History::default();
     let mut rng = ChaCha8Rng::seed_from_u64(seed as u64);
@@ -136,7 +151,7 @@ fn run(function: &Function, seed: usize, course: Course<'_>) -> (f64, f64) {
     (regret.max(1e-12).log10(), started.elapsed().as_secs_f64() / course.trials as f64)
 }
 
-fn regret(names: &str, seeds: usize, course: Course<'_>, threads: usize) {
+fn regret(names: &str, seeds: usize, course: &Course, threads: usize) {
     println!(
         "| function | median | least | greatest | ms a suggestion |\n| --- | ---: | ---: | ---: | ---: |"
     );
@@ -167,13 +182,12 @@ fn regret(names: &str, seeds: usize, course: Course<'_>, threads: usize) {
     }
 }
 
-fn cold(sizes: &str, repeats: usize, name: &str) {
+fn cold(sizes: &str, repeats: usize, function: &Function, algorithm: &Algorithm) {
     println!("| trials | median, ms | least | greatest |\n| ---: | ---: | ---: | ---: |");
-    let function = named(name);
     for size in sizes.split(',').map(|size| size.parse::<usize>().expect("a whole number")) {
         let mut times = Vec::new();
         for repeat in 0..=repeats {
-            let definition = define(&function, repeat, "auto");
+            let definition = define(function, repeat, algorithm);
             let mut rng = ChaCha8Rng::seed_from_u64(repeat as u64);
             let mut history = History::default();
             for number in 0..size {

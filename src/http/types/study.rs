@@ -237,6 +237,9 @@ pub struct Algorithm {
     /// When running trials are told to stop, by their measurements.
     #[serde(default, skip_serializing_if = "EarlyStopping::is_auto")]
     pub early_stopping: EarlyStopping,
+    /// How the models' hyperparameters are learned.
+    #[serde(default, skip_serializing_if = "HyperparameterLearning::is_auto")]
+    pub hyperparameters: HyperparameterLearning,
     /// The acquisition's settings by name, as `GET /v1/algorithms` lists them.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     #[schema(value_type = Object)]
@@ -278,6 +281,39 @@ impl EarlyStopping {
     }
 }
 
+/// How the hyperparameters of the models, such as lengthscales, are learned: `auto` (the service chooses, and insights
+/// tell), `fitted` (the likeliest ones), `sampled` (averaged over 16 samples of their posterior: surer of what it does not
+/// know, and slower), `sparse` (likewise, under the prior that few parameters matter: for 20 to 100 parameters and few
+/// trials). Named acquisitions look at the likeliest ones, as do metrics that are not objectives of a named one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HyperparameterLearning {
+    /// The service chooses.
+    #[default]
+    Auto,
+    /// The likeliest ones.
+    Fitted,
+    /// Averaged over samples of their posterior.
+    Sampled,
+    /// Likewise, under a prior by which few parameters matter.
+    Sparse,
+}
+
+impl HyperparameterLearning {
+    fn is_auto(&self) -> bool {
+        *self == Self::Auto
+    }
+
+    fn into_rule(self) -> crate::study::HyperparameterLearning {
+        match self {
+            Self::Auto => crate::study::HyperparameterLearning::Auto,
+            Self::Fitted => crate::study::HyperparameterLearning::Fitted,
+            Self::Sampled => crate::study::HyperparameterLearning::Sampled,
+            Self::Sparse => crate::study::HyperparameterLearning::Sparse,
+        }
+    }
+}
+
 fn default_acquisition() -> String {
     "auto".into()
 }
@@ -289,6 +325,7 @@ impl Default for Algorithm {
             initial_trials: None,
             settings: Map::new(),
             early_stopping: EarlyStopping::Auto,
+            hyperparameters: HyperparameterLearning::Auto,
         }
     }
 }
@@ -487,6 +524,7 @@ impl StudyRequest {
                 acquisition: self.algorithm.acquisition,
                 initial_trials: self.algorithm.initial_trials,
                 early_stopping: self.algorithm.early_stopping.into_rule(),
+                hyperparameters: self.algorithm.hyperparameters.into_rule(),
                 settings: self.algorithm.settings,
             },
             network: self.network.map(Into::into),

@@ -7,6 +7,7 @@
 //! | [`MainEffects`] | sums of functions of one coordinate each |
 //! | [`Quadratic`] | the quadratic functions of the numbers |
 //! | [`Sum`], [`Product`] | of kernels on some of the coordinates each |
+//! | [`Warped`] | of inputs that are warped first |
 //!
 //! Coordinates may be numbers, ordered labels, labels without an order, and switched off: see [`Distance`]. A further
 //! kernel (of tasks, of fidelities) is one more file with an implementation of [`Kernel`]; the Gaussian process knows
@@ -24,6 +25,7 @@ mod quadratic;
 mod record;
 mod shape;
 mod stationary;
+mod warped;
 mod waves;
 mod wendland;
 
@@ -36,6 +38,7 @@ pub use quadratic::Quadratic;
 pub use record::Record;
 pub use shape::Shape;
 pub use stationary::{Matern32, Matern52, SquaredExponential, Stationary};
+pub use warped::Warped;
 pub use waves::Wave;
 pub(super) use waves::normal;
 
@@ -59,6 +62,11 @@ pub enum Role {
     },
     /// The variance of a trend over the whole box.
     Trend,
+    /// A number that the warping of a coordinate has: 1 where it is not warped.
+    Warping {
+        /// The coordinate.
+        coordinate: usize,
+    },
 }
 
 /// A positive definite function of two points. All slices of coordinates have length d.
@@ -148,6 +156,12 @@ pub trait Kernel: Debug + Send + Sync {
 
     /// Random waves whose sum has this kernel, for functions drawn from the prior: about `count` of them, from a seed.
     fn waves(&self, count: usize, seed: u64) -> Vec<Wave>;
+
+    /// Where the waves are to be taken for the function at `x`, and the slope of that in each coordinate; `None` where that
+    /// is `x` itself.
+    fn wave_place(&self, _x: &[f64]) -> Option<(Vec<f64>, Vec<f64>)> {
+        None
+    }
 }
 
 impl Clone for Box<dyn Kernel> {

@@ -27,7 +27,67 @@ fn family() -> Vec<Box<dyn Kernel>> {
             Box::new(labels().scaled(0.3)),
             Box::new(Product::of(vec![Box::new(numbers().scaled(0.9)), Box::new(labels())])),
         ])),
+        Box::new(warped(Matern52::new(&d, &[0.5, 1.0, 0.8, 0.6], 1.3))),
+        Box::new(warped(Sum::of(vec![
+            Box::new(Quadratic::new(&d, 0.7)),
+            Box::new(MainEffects::new(&d, &[0.5, 1.0, 0.8, 0.6], 1.3)),
+        ]))),
     ]
+}
+
+/// With shapes of either kind.
+fn warped(inner: impl Kernel + 'static) -> Warped {
+    let mut warped = Warped::new(Box::new(inner));
+    let mut values = warped.hyperparameters();
+    let count = values.len();
+    values[count - 4..].copy_from_slice(&[0.6, 1.7, 2.2, 0.8]);
+    warped.set_hyperparameters(&values);
+    warped
+}
+
+#[test]
+fn a_warped_kernel_is_the_kernel_of_warped_points() {
+    let d = distances();
+    let kernel = Matern52::new(&d, &[0.5, 1.0, 0.8, 0.6], 1.3);
+    let warped = warped(kernel.clone());
+    // 1 − (1 − xᵃ)ᵇ by hand.
+    let by_hand = |x: f64, a: f64, b: f64| 1.0 - (1.0 - x.powf(a)).powf(b);
+    let moved = warped.warp(&[0.3, 0.5, 0.7, 1.0]);
+    assert!(
+        (moved[0] - by_hand(0.3, 0.6, 1.7)).abs() < 1e-5 && (moved[2] - by_hand(0.7, 2.2, 0.8)).abs() < 1e-5
+    );
+    assert_eq!((moved[1], moved[3]), (0.5, 1.0));
+    assert!(warped.warp(&[0.3, 0.5, OFF, 1.0])[2].is_nan());
+    let points = Points::new(&d, &rows());
+    let places: Vec<f64> = (0..points.len()).flat_map(|i| warped.warp(points.row(i))).collect();
+    let places = Points::new(&d, &places);
+    let n = points.len();
+    let (mut matrix, mut expected) = (Square::zeros(n), Square::zeros(n));
+    warped.matrix(&points, &mut matrix);
+    kernel.matrix(&places, &mut expected);
+    let (mut of_warped, mut of_kernel) = (vec![0.0; n], vec![0.0; n]);
+    for j in 0..n {
+        assert_eq!(matrix.column(j)[j..], expected.column(j)[j..]);
+        warped.column(points.row(j), &points, &mut of_warped);
+        kernel.column(places.row(j), &places, &mut of_kernel);
+        assert_eq!(of_warped, of_kernel);
+        assert_eq!(warped.value(points.row(0), points.row(j)), kernel.value(places.row(0), places.row(j)));
+    }
+    let mut straight = warped.clone();
+    straight.set_hyperparameters(&[0.5, 1.0, 0.8, 0.6, 1.3, 1.0, 1.0, 1.0, 1.0]);
+    let (u, v) = (points.row(1), points.row(7));
+    assert!((straight.value(u, v) - kernel.value(u, v)).abs() < 1e-5);
+}
+
+#[test]
+fn a_warped_kernel_has_finite_slopes_at_the_ends() {
+    for x in [0.0, 1.0] {
+        let mut gradient = [0.0; 4];
+        let points = Points::new(&distances(), &rows());
+        let kernel = warped(Matern52::new(&distances(), &[0.5, 1.0, 0.8, 0.6], 1.3));
+        kernel.add_gradient(&[x, 0.0, x, 0.0], &points, &vec![1.0; points.len()], &mut gradient);
+        assert!(gradient.iter().all(|g| g.is_finite()));
+    }
 }
 
 fn rows() -> Vec<f64> {
@@ -206,7 +266,11 @@ fn waves_have_the_kernel() {
     for kernel in family() {
         let waves = kernel.waves(40_000, 7);
         for (i, j) in [(0, 2), (1, 2), (3, 6), (7, 8), (0, 0), (1, 4)] {
-            let (u, v) = (points.row(i), points.row(j));
+            let place = |i: usize| {
+                let x = points.row(i);
+                kernel.wave_place(x).map_or(x.to_vec(), |(place, _)| place)
+            };
+            let (u, v) = (&place(i)[..], &place(j)[..]);
             // The expectation over the weights, and over the phase by the mean of a quarter turn.
             let covariance: f64 = waves
                 .iter()
@@ -215,7 +279,10 @@ fn waves_have_the_kernel() {
                     wave.amplitude.powi(2) * products * (wave.phase_at(u) - wave.phase_at(v)).cos()
                 })
                 .sum();
-            assert!((covariance - kernel.value(u, v)).abs() < 0.03, "{kernel:?} {covariance}");
+            assert!(
+                (covariance - kernel.value(points.row(i), points.row(j))).abs() < 0.03,
+                "{kernel:?} {covariance}"
+            );
         }
     }
 }
