@@ -137,7 +137,7 @@ impl Differentiable for Posterior<'_> {
     /// ln of the density, up to a constant, with its gradient.
     fn evaluate(&self, variables: &[f64], gradient: &mut [f64]) -> f64 {
         gradient.fill(0.0);
-        if variables.iter().any(|x| !(x.abs() <= FARTHEST)) {
+        if variables.iter().any(|x| x.is_nan() || x.abs() > FARTHEST) {
             return f64::NEG_INFINITY;
         }
         let (at, free) = (self.hyperparameters(variables), self.free(variables));
