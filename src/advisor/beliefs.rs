@@ -8,6 +8,7 @@
 use super::Advisor;
 use super::history::{Seen, Standing};
 use super::memo::{self, FitMemo};
+use super::policy::form;
 use super::recommend::Predicted;
 use super::suggest::seed;
 use crate::acquisition::{Acquisition, Bounded, LogExpectedImprovement, LogMean, Mean, PosteriorMean};
@@ -15,7 +16,7 @@ use crate::space::Space;
 use crate::study::{Definition, Goal, Observation};
 use crate::surrogate::{
     self, Distance, Fitted, GaussianProcess, Kernel, MainEffects, Matern52, Output, Prior, Quadratic,
-    Shaping, Sum, SurrogateError,
+    Shaping, Sum, SurrogateError, Warped,
 };
 
 /// A process over one metric with what turns its output back into the metric's units.
@@ -149,14 +150,25 @@ pub(super) fn fitted_length(told: usize) -> usize {
 /// The form of the kernel. A metric is a sum of what its parameters do by themselves, of a quadratic trend, and of what
 /// they do together (`docs/decisions/kernel.md` has the measurements); labels are modelled with the last one alone, and so
 /// is what few parameters matter to, for that is the model of the sparse prior's paper.
-fn kernel(distances: &[Distance], shaping: Shaping, averaging: Option<Prior>) -> Box<dyn Kernel> {
+fn kernel(distances: &[Distance], shaping: Shaping, form: Form) -> Box<dyn Kernel> {
     let ones = vec![1.0; distances.len()];
     let together = Box::new(Matern52::new(distances, &ones, 1.0));
-    if shaping == Shaping::Nothing || averaging == Some(Prior::Sparse) {
-        return together;
-    }
-    let effects = Box::new(MainEffects::new(distances, &ones, 1.0));
-    Box::new(Sum::of(vec![together, Box::new(Quadratic::new(distances, 1.0)), effects]))
+    let kernel: Box<dyn Kernel> = if shaping == Shaping::Nothing || form.averaging == Some(Prior::Sparse) {
+        together
+    } else {
+        let effects = Box::new(MainEffects::new(distances, &ones, 1.0));
+        Box::new(Sum::of(vec![together, Box::new(Quadratic::new(distances, 1.0)), effects]))
+    };
+    if form.is_warped { Box::new(Warped::new(kernel)) } else { kernel }
+}
+
+/// What a study chooses of its models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Form {
+    /// Over which posterior hyperparameters are averaged; the likeliest are trusted where there is none.
+    pub(super) averaging: Option<Prior>,
+    /// Whether inputs are warped.
+    pub(super) is_warped: bool,
 }
 
 /// What turns rows into beliefs.
@@ -164,14 +176,14 @@ pub(super) struct Learner<'a> {
     space: &'a Space,
     memo: &'a FitMemo,
     seed: u64,
-    /// Over which posterior hyperparameters are averaged; the likeliest are trusted where there is none.
-    averaging: Option<Prior>,
+    form: Form,
 }
 
 impl<'a> Learner<'a> {
-    pub(super) fn new(advisor: &'a Advisor, definition: &'a Definition, averaging: Option<Prior>) -> Self {
-        let seed = seed(definition, "fit", 0);
-        Self { space: definition.space(), memo: &advisor.memo, seed, averaging }
+    /// For a study with so many told trials.
+    pub(super) fn new(advisor: &'a Advisor, definition: &'a Definition, trials: usize) -> Self {
+        let (seed, form) = (seed(definition, "fit", 0), form(definition, trials));
+        Self { space: definition.space(), memo: &advisor.memo, seed, form }
     }
 
     /// What `rows` say of a metric turned by `sign`, with the points in `pending` taken in at their posterior mean.
@@ -179,17 +191,22 @@ impl<'a> Learner<'a> {
         let distances: Vec<Distance> = self.space.coordinates().iter().map(|&c| Distance::of(c)).collect();
         let d = distances.len();
         let seen = rows.seen(self.space);
-        let averaging = self.averaging.filter(|_| seen.shaping != Shaping::Nothing);
-        let (most_fitted, most_modelled) = match averaging {
+        // Labels are modelled plainly, and derivatives as they are.
+        let is_label = seen.shaping == Shaping::Nothing;
+        let form = Form {
+            averaging: self.form.averaging.filter(|_| !is_label),
+            is_warped: self.form.is_warped && !is_label && seen.derivatives.is_empty(),
+        };
+        let (most_fitted, most_modelled) = match form.averaging {
             Some(_) => (MOST_SAMPLED, MOST_AVERAGED),
             None => (MOST_FITTED, MOST_MODELLED),
         };
         let first = seen.first(fitted_length(seen.values.len()), d);
         let telling = first.telling(most_fitted, sign);
         let first = first.some(&telling, d);
-        let kernel = kernel(&distances, seen.shaping, averaging);
+        let kernel = kernel(&distances, seen.shaping, form);
         let kernel = kernel.as_ref();
-        let fitted = self.memo.get_or(self.key(&first, sign, averaging), || match averaging {
+        let fitted = self.memo.get_or(self.key(&first, sign, form), || match form.averaging {
             Some(prior) => first.sample(kernel, sign, prior, self.seed),
             None => first.fit(kernel, sign, self.seed),
         })?;
@@ -207,9 +224,10 @@ impl<'a> Learner<'a> {
     }
 
     /// What a fit depends on.
-    fn key(&self, rows: &surrogate::Seen, sign: f64, averaging: Option<Prior>) -> memo::FitKey {
+    fn key(&self, rows: &surrogate::Seen, sign: f64, form: Form) -> memo::FitKey {
         let shaping = if rows.shaping == Shaping::Transformed { 1.0 } else { 0.0 };
-        let averaging = match averaging {
+        let warping = if form.is_warped { 1.0 } else { 0.0 };
+        let averaging = match form.averaging {
             None => 0.0,
             Some(Prior::Fit) => 1.0,
             Some(Prior::Sparse) => 2.0,
@@ -217,7 +235,7 @@ impl<'a> Learner<'a> {
         #[allow(clippy::cast_precision_loss)]
         let derivatives: Vec<f64> =
             rows.derivatives.iter().flat_map(|&(row, a, value)| [row as f64, a as f64, value]).collect();
-        let form = vec![sign, shaping, averaging];
+        let form = vec![sign, shaping, averaging, warping];
         let parts = [&rows.inputs, &rows.values, &rows.errors, &derivatives, &form];
         memo::key(self.seed, &parts.map(Vec::as_slice))
     }

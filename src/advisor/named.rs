@@ -41,7 +41,7 @@ impl Gathered {
         told: &[(usize, &Seen)],
         number: usize,
     ) -> Result<Self, SurrogateError> {
-        let learner = Learner::new(advisor, definition, None);
+        let learner = Learner::new(advisor, definition, told.len());
         let learn = |rows: &Rows, sign: f64| learner.learn(rows, sign, &[]);
         let mut constraints = Vec::new();
         for (index, metric) in definition.metrics().iter().enumerate() {

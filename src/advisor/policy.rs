@@ -11,9 +11,10 @@
 //! | four and more | ln EI on random weightings (ParEGO, Knowles 2006) | the exact improvement's cost grows with the front's cells |
 //! | everywhere | the whole space, no trust region | in 10 and 20 dimensions, 80 and 200 trials, a TuRBO region was level with the whole space under this model (`docs/decisions/kernel.md`) |
 
+use super::beliefs::Form;
 use super::insights::Decision;
 use crate::acquisition::{Chosen, choose};
-use crate::study::{Definition, HyperparameterLearning};
+use crate::study::{Definition, HyperparameterLearning, InputWarping};
 use crate::surrogate::Prior;
 
 /// What proposes a study's points.
@@ -49,17 +50,16 @@ pub(super) fn policy(definition: &Definition) -> Policy {
     chosen.map_or(Policy::Improve, Policy::Named)
 }
 
-/// Over which posterior the hyperparameters of a study with so many told trials are averaged; `None` where the likeliest
-/// are trusted. Named acquisitions trust them always.
-pub(super) fn averaging(definition: &Definition, _trials: usize) -> Option<Prior> {
-    if !matches!(policy(definition), Policy::Improve) {
-        return None;
-    }
-    match definition.draft().algorithm.hyperparameters {
-        HyperparameterLearning::Fitted | HyperparameterLearning::Auto => None,
+/// The form of the models of a study with so many told trials. Named acquisitions look at the likeliest hyperparameters.
+pub(super) fn form(definition: &Definition, _trials: usize) -> Form {
+    let algorithm = &definition.draft().algorithm;
+    let averaging = match algorithm.hyperparameters {
+        _ if !matches!(policy(definition), Policy::Improve) => None,
+        HyperparameterLearning::Auto | HyperparameterLearning::Fitted => None,
         HyperparameterLearning::Sampled => Some(Prior::Fit),
         HyperparameterLearning::Sparse => Some(Prior::Sparse),
-    }
+    };
+    Form { averaging, is_warped: algorithm.input_warping == InputWarping::Always }
 }
 
 /// The size of the initial design: one more than the dimension, at least 5 and at most 20, or what the study says.
@@ -117,14 +117,14 @@ pub(super) fn decisions(definition: &Definition, trials: usize) -> Vec<Decision>
 }
 
 /// What was decided for the models.
-fn of_models(definition: &Definition, trials: usize) -> [Decision; 2] {
+fn of_models(definition: &Definition, trials: usize) -> [Decision; 3] {
     let decision = |what: &str, chosen: &str, because: &str| Decision {
         what: what.to_owned(),
         metric: None,
         chosen: chosen.to_owned(),
         because: because.to_owned(),
     };
-    let averaging = averaging(definition, trials);
+    let Form { averaging, is_warped } = form(definition, trials);
     let learned = match averaging {
         None => "fitted",
         Some(Prior::Fit) => "sampled",
@@ -148,5 +148,10 @@ fn of_models(definition: &Definition, trials: usize) -> [Decision; 2] {
             "each has a variance of its own, which the data decide",
         ),
     };
-    [kernel, decision("hyperparameters", learned, because)]
+    let warping = if is_warped { "learned" } else { "none" };
+    let why = match definition.draft().algorithm.input_warping {
+        InputWarping::Auto => "warped inputs lost more than they won on functions of every kind",
+        InputWarping::Never | InputWarping::Always => "the study says so",
+    };
+    [kernel, decision("hyperparameters", learned, because), decision("input_warping", warping, why)]
 }

@@ -3,7 +3,6 @@
 use super::Advisor;
 use super::beliefs::{Belief, Learner, Rows, is_feasible};
 use super::history::{History, Seen, Standing};
-use super::policy::averaging;
 use super::suggest::seed;
 use crate::acquisition::{Acquisition, Search, Sum, maximize};
 use crate::space::Point;
@@ -120,7 +119,7 @@ impl Advisor {
         definition: &Definition,
         told: &[(usize, &Seen)],
     ) -> Result<Vec<Option<Belief>>, SurrogateError> {
-        let learner = Learner::new(self, definition, averaging(definition, told.len()));
+        let learner = Learner::new(self, definition, told.len());
         definition
             .metrics()
             .iter()

@@ -9,7 +9,7 @@ use super::Advisor;
 use super::beliefs::{Belief, Learner, Rows, is_feasible};
 use super::history::{History, Seen, Standing};
 use super::named::Gathered;
-use super::policy::{Policy, averaging, initial_trials, policy};
+use super::policy::{Policy, initial_trials, policy};
 use crate::acquisition::{Acquisition, Chosen, Search, Success, Sum, maximize, propose};
 use crate::space::{Design, Point, PointKey};
 use crate::study::{Definition, Direction, Goal};
@@ -244,7 +244,7 @@ impl Models {
         number: usize,
     ) -> Result<Self, SurrogateError> {
         let told = &history.told();
-        let learner = Learner::new(advisor, definition, averaging(definition, told.len()));
+        let learner = Learner::new(advisor, definition, told.len());
         let learn = |rows: &Rows, sign: f64| learner.learn(rows, sign, pending);
         let mut constraints = Vec::new();
         for (index, metric) in definition.metrics().iter().enumerate() {

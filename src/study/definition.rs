@@ -79,6 +79,9 @@ pub struct AlgorithmDraft {
     /// How the models' hyperparameters are learned.
     #[serde(default, skip_serializing_if = "HyperparameterLearning::is_default")]
     pub hyperparameters: HyperparameterLearning,
+    /// Whether the models' inputs are warped.
+    #[serde(default, skip_serializing_if = "InputWarping::is_default")]
+    pub input_warping: InputWarping,
     /// What the acquisition function lets a study set, by name.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub settings: Map<String, Json>,
@@ -128,6 +131,25 @@ impl HyperparameterLearning {
     }
 }
 
+/// Whether the models of a study learn a warping of each number's axis.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InputWarping {
+    /// The service chooses.
+    #[default]
+    Auto,
+    /// Never.
+    Never,
+    /// Always.
+    Always,
+}
+
+impl InputWarping {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 fn default_acquisition() -> String {
     "auto".into()
 }
@@ -140,6 +162,7 @@ impl Default for AlgorithmDraft {
             settings: Map::new(),
             early_stopping: EarlyStopping::default(),
             hyperparameters: HyperparameterLearning::default(),
+            input_warping: InputWarping::default(),
         }
     }
 }

@@ -13,8 +13,8 @@ mod record;
 mod trial;
 
 pub use definition::{
-    AlgorithmDraft, BudgetDraft, Definition, EarlyStopping, HyperparameterLearning, MAX_METRICS, Settings,
-    StudyDraft, check_settings,
+    AlgorithmDraft, BudgetDraft, Definition, EarlyStopping, HyperparameterLearning, InputWarping,
+    MAX_METRICS, Settings, StudyDraft, check_settings,
 };
 pub use life::{Leap, Refusal, TrialState, heartbeat, tell};
 pub use metric::{Direction, Goal, GoalDraft, Metric, MetricDraft};

@@ -19,6 +19,8 @@ pub struct Function {
     shift: Vec<f64>,
     /// Standard deviation of the noise on a measurement.
     pub noise: f64,
+    /// Whether its minimizer may be moved.
+    moves: bool,
 }
 
 /// How far a minimizer is moved at most, in sides of the box, and how far it stays from the bounds.
@@ -29,7 +31,7 @@ impl Function {
     fn over(name: &'static str, formula: fn(&[f64]) -> f64, sides: &[(f64, f64)], minimizer: &[f64]) -> Self {
         let shift = vec![0.0; sides.len()];
         let (sides, minimizer) = (sides.to_vec(), minimizer.to_vec());
-        Self { name, dimension: sides.len(), formula, sides, minimizer, shift, noise: 0.0 }
+        Self { name, dimension: sides.len(), formula, sides, minimizer, shift, noise: 0.0, moves: true }
     }
 
     fn cube(name: &'static str, formula: fn(&[f64]) -> f64, d: usize, side: (f64, f64), at: f64) -> Self {
@@ -38,6 +40,11 @@ impl Function {
 
     fn with_noise(self, name: &'static str, noise: f64) -> Self {
         Self { name, noise, ..self }
+    }
+
+    /// The same, its minimizer never moved.
+    fn still(self) -> Self {
+        Self { moves: false, ..self }
     }
 
     /// The same in a cube of so many coordinates, of which the others do nothing.
@@ -49,7 +56,7 @@ impl Function {
     pub fn moved(&self, seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x7e11);
         let mut moved = self.clone();
-        for (a, &(low, high)) in self.sides.iter().enumerate() {
+        for (a, &(low, high)) in self.sides.iter().enumerate().filter(|_| self.moves) {
             let side = high - low;
             let by = LARGEST_SHIFT * (2.0 * rng.random::<f64>() - 1.0);
             let target = (self.minimizer[a] + by * side).clamp(low + MARGIN * side, high - MARGIN * side);
@@ -93,6 +100,7 @@ pub fn functions() -> Vec<Function> {
         Function::cube("cosines8", cosines, 8, (-1.0, 1.0), 0.0),
         hartmann6.clone().with_noise("hartmann6-noisy", 0.1),
         levy4.with_noise("levy4-noisy", 0.5),
+        Function::cube("rates4", rates, 4, (0.0, 1.0), 0.02).still(),
         hartmann6.among("hartmann6-in-30", 30),
         hartmann6.among("hartmann6-in-50", 50),
         Function::over("branin-in-25", branin, &[(-5.0, 10.0), (0.0, 15.0)], &[PI, 2.275])
@@ -194,4 +202,9 @@ fn steps(x: &[f64]) -> f64 {
 
 fn cosines(x: &[f64]) -> f64 {
     x.iter().map(|v| v * v - 0.1 * (5.0 * PI * v).cos()).sum()
+}
+
+/// Of parameters that should have been on a logarithmic scale: all that happens is near 0.
+fn rates(x: &[f64]) -> f64 {
+    x.iter().map(|v| ((v.abs() + 1e-3) / 0.021).ln()).map(|log| log * log - 0.3 * (4.0 * log).cos()).sum()
 }

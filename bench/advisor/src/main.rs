@@ -1,6 +1,6 @@
 //! The advisor in one process, without HTTP and without a store: how good its points are, and what one costs.
 //!
-//! `regret [--functions a,b] [--seeds 11] [--trials 50] [--workers 1] [--acquisition auto] [--hyperparameters auto]`: the
+//! `regret [--functions a,b] [--seeds 11] [--trials 50] [--workers 1] [--acquisition auto] [--hyperparameters auto] [--input-warping auto]`: the
 //! median, least and greatest log₁₀ of the simple regret
 //! (the value without noise at the trial with the best measurement, less the minimum), minimizers moved by the seed. Each
 //! of several workers asks as soon as it has told; all take equally long.
@@ -54,6 +54,7 @@ fn main() {
     let algorithm = || Algorithm {
         acquisition: option("acquisition", "auto"),
         hyperparameters: option("hyperparameters", "auto"),
+        input_warping: option("input-warping", "auto"),
     };
     match arguments.first().map(String::as_str) {
         Some("regret") => {
@@ -85,7 +86,8 @@ fn define(function: &Function, seed: usize, algorithm: &Algorithm) -> Definition
     let draft = json!({
         "name": function.name, "seed": seed, "parameters": parameters,
         "metrics": [{"name": "value", "goal": "minimize"}],
-        "algorithm": {"acquisition": algorithm.acquisition, "hyperparameters": algorithm.hyperparameters},
+        "algorithm": {"acquisition": algorithm.acquisition, "hyperparameters": algorithm.hyperparameters,
+            "input_warping": algorithm.input_warping},
     });
     Definition::check(serde_json::from_value(draft).expect("a study"), 0).expect("a valid study")
 }
@@ -113,6 +115,7 @@ fn normal(rng: &mut ChaCha8Rng) -> f64 {
 struct Algorithm {
     acquisition: String,
     hyperparameters: String,
+    input_warping: String,
 }
 
 /// How a study is run.

@@ -240,6 +240,9 @@ pub struct Algorithm {
     /// How the models' hyperparameters are learned.
     #[serde(default, skip_serializing_if = "HyperparameterLearning::is_auto")]
     pub hyperparameters: HyperparameterLearning,
+    /// Whether the models' inputs are warped.
+    #[serde(default, skip_serializing_if = "InputWarping::is_auto")]
+    pub input_warping: InputWarping,
     /// The acquisition's settings by name, as `GET /v1/algorithms` lists them.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     #[schema(value_type = Object)]
@@ -314,6 +317,34 @@ impl HyperparameterLearning {
     }
 }
 
+/// Whether the models learn a warping of each number's axis, for functions that vary much at one end of a range and little
+/// at the other: `auto` (the service chooses, and insights tell), `never`, `always` (but where derivatives are told).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InputWarping {
+    /// The service chooses.
+    #[default]
+    Auto,
+    /// Never.
+    Never,
+    /// Always.
+    Always,
+}
+
+impl InputWarping {
+    fn is_auto(&self) -> bool {
+        *self == Self::Auto
+    }
+
+    fn into_rule(self) -> crate::study::InputWarping {
+        match self {
+            Self::Auto => crate::study::InputWarping::Auto,
+            Self::Never => crate::study::InputWarping::Never,
+            Self::Always => crate::study::InputWarping::Always,
+        }
+    }
+}
+
 fn default_acquisition() -> String {
     "auto".into()
 }
@@ -326,6 +357,7 @@ impl Default for Algorithm {
             settings: Map::new(),
             early_stopping: EarlyStopping::Auto,
             hyperparameters: HyperparameterLearning::Auto,
+            input_warping: InputWarping::Auto,
         }
     }
 }
@@ -525,6 +557,7 @@ impl StudyRequest {
                 initial_trials: self.algorithm.initial_trials,
                 early_stopping: self.algorithm.early_stopping.into_rule(),
                 hyperparameters: self.algorithm.hyperparameters.into_rule(),
+                input_warping: self.algorithm.input_warping.into_rule(),
                 settings: self.algorithm.settings,
             },
             network: self.network.map(Into::into),
