@@ -428,7 +428,16 @@ async fn models_predict_and_show_what_they_are_made_of(server: Server) {
         .iter()
         .filter_map(|decision| decision["what"].as_str())
         .collect();
-    assert_eq!(decided, ["acquisition", "initial_design", "kernel", "region", "output_transform"]);
+    let expected = [
+        "acquisition",
+        "initial_design",
+        "kernel",
+        "hyperparameters",
+        "input_warping",
+        "region",
+        "output_transform",
+    ];
+    assert_eq!(decided, expected);
 
     let (status, refused) = server
         .post(&format!("{study}/predict"), json!({"points": [{"x": "a", "y": 1.0}, {"x": 0.5, "z": 1}]}))
