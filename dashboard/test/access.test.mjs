@@ -37,7 +37,7 @@ test("an admin signs in, makes a project with quotas, and a token of it", async 
   await page.getByLabel("Name", { exact: true }).fill("optics");
   await page.getByRole("button", { name: "Create" }).click();
   await page.getByRole("heading", { name: "optics" }).waitFor();
-  await page.getByRole("button", { name: "Quotas of optics…" }).click();
+  await page.getByRole("button", { name: "Quotas… of optics" }).click();
   await page.getByLabel("Studies", { exact: true }).fill("1");
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByRole("dialog").waitFor({ state: "detached" });

@@ -63,6 +63,8 @@ pub(super) fn serve() -> Router<App> {
         "/studies/{study}/{view}",
         "/networks",
         "/networks/{network}",
+        "/access",
+        "/access/{view}",
     ];
     let files = [
         ("/assets/app.js", &SCRIPT),

@@ -149,7 +149,7 @@ function Projects() {
         {({ projects }) => (
           <div class="stack">
             {projects.map((project) => (
-              <Card key={project.name} title={<bdi>{project.name}</bdi>} tools={project.role === "admin" && <button type="button" class="quiet" onClick={() => setChanging(project)}>Quotas<span class="unseen"> of {project.name}</span>…</button>}>
+              <Card key={project.name} title={<bdi>{project.name}</bdi>} tools={project.role === "admin" && <button type="button" class="quiet" onClick={() => setChanging(project)}>Quotas…<span class="unseen"> of {project.name}</span></button>}>
                 <p class="soft">You are {project.role} in it.</p>
                 <table class="pairs">
                   <thead><tr><th scope="col">What</th><th scope="col">Used</th><th scope="col">Quota</th></tr></thead>
