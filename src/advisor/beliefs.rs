@@ -43,8 +43,8 @@ pub(super) struct Rows {
 
 /// Most observations that hyperparameters are fitted to, and that a process is conditioned on: the most telling ones.
 /// A fit costs some hundred times n³, a process n³/3 and each prediction n² (`docs/decisions/scale.md`).
-const MOST_FITTED: usize = 500;
-const MOST_MODELLED: usize = 1500;
+const MOST_FITTED: usize = 250;
+const MOST_MODELLED: usize = 1000;
 /// The same where hyperparameters are sampled: some thousand times n³, and sixteen processes.
 const MOST_SAMPLED: usize = 200;
 const MOST_AVERAGED: usize = 500;

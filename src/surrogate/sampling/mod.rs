@@ -31,7 +31,12 @@ pub enum Prior {
 
 /// How many samples are kept: of draws so far apart that they differ.
 const SAMPLES: usize = 16;
-const PLAN: Plan = Plan { warm_up: 64, draws: 96, depth: 5, evaluations: 4000 };
+const WARM_UP: usize = 64;
+const DRAWS: usize = 96;
+/// What all evaluations together may cost, an evaluation n² (n + d); and how many there are at least and at most.
+const WORK: usize = 4_000_000_000;
+const LEAST_EVALUATIONS: usize = 1000;
+const MOST_EVALUATIONS: usize = 4000;
 /// Logarithms beyond this are as good as infinite.
 const FARTHEST: f64 = 40.0;
 /// Most iterations of the climb to where sampling under the sparse prior starts.
@@ -46,7 +51,20 @@ pub fn sample(
     prior: Prior,
     seed: u64,
 ) -> Vec<Hyperparameters> {
-    sample_by(&PLAN, SAMPLES, &Posterior::new(kernel, observations, prior), fitted, seed)
+    let plan = plan(observations.len(), kernel.distances().len());
+    sample_by(&plan, SAMPLES, &Posterior::new(kernel, observations, prior), fitted, seed)
+}
+
+/// Trajectories as long as the work for n observations in d dimensions allows.
+fn plan(n: usize, d: usize) -> Plan {
+    let each = n.saturating_mul(n).saturating_mul(n + d).max(1);
+    let evaluations = (WORK / each).clamp(LEAST_EVALUATIONS, MOST_EVALUATIONS);
+    let depth = match evaluations {
+        3000.. => 5,
+        2000.. => 4,
+        _ => 3,
+    };
+    Plan { warm_up: WARM_UP, draws: DRAWS, depth, evaluations }
 }
 
 fn sample_by(

@@ -169,3 +169,12 @@ fn the_sparse_prior_finds_the_coordinates_that_matter() {
     let least_idle = (0..d).filter(|a| ![3, 11].contains(a)).map(median).fold(f64::INFINITY, f64::min);
     assert!(least_idle > 3.0 * median(3) && least_idle > 2.0 * median(11), "{least_idle}");
 }
+
+#[test]
+fn the_work_is_bounded_and_some_samples_are_left_of_the_least() {
+    for (n, d) in [(1, 1), (100, 30), (200, 100), (200, 1000)] {
+        let plan = plan(n, d);
+        let in_warm_up = plan.warm_up * ((1 << plan.depth) - 1);
+        assert!(in_warm_up < plan.evaluations, "{n} {d}: {plan:?}");
+    }
+}
