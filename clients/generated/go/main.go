@@ -47,7 +47,7 @@ func main() {
 			tellus.CategoricalParameterAsParameter(kernel),
 			tellus.IntParameterAsParameter(degree),
 		},
-		[]tellus.Metric{*tellus.NewMetric("loss", tellus.MINIMIZE)},
+		[]tellus.Metric{*tellus.NewMetric("loss", tellus.GOAL_MINIMIZE)},
 	)
 	request.SetSeed(1)
 	study, _, err := client.StudiesAPI.CreateStudy(ctx).StudyRequest(*request).IdempotencyKey(request.Name).Execute()
