@@ -113,6 +113,35 @@ fn the_same_history_gives_the_same_point_with_or_without_a_memo() {
 }
 
 #[test]
+fn every_way_to_learn_the_models_improves_and_gives_the_same_point_again() {
+    for algorithm in [
+        json!({"hyperparameters": "sampled"}),
+        json!({"hyperparameters": "sparse"}),
+        json!({"input_warping": "always"}),
+        json!({"hyperparameters": "sampled", "input_warping": "always"}),
+    ] {
+        let definition = define(json!({
+            "name": "branin", "seed": 2, "algorithm": algorithm,
+            "parameters": [
+                {"name": "x", "type": "float", "low": -5, "high": 10},
+                {"name": "y", "type": "float", "low": 0, "high": 15},
+            ],
+            "metrics": [{"name": "f", "goal": "minimize"}],
+        }));
+        let history = run(&definition, 25, branin_value);
+        let regret = best(&history, &definition, 0) - BRANIN_MINIMUM;
+        // A random design of as many trials is about 2 away.
+        assert!(regret < 0.5, "{algorithm}: {regret}");
+        let again = Advisor::default().suggest(&definition, &history, 2);
+        assert_eq!(Advisor::default().suggest(&definition, &history, 2), again, "{algorithm}");
+        assert_ne!(again[0].point, again[1].point, "{algorithm}");
+        // The choice reaches the models: the likeliest hyperparameters propose another point.
+        let plain = branin(2);
+        assert_ne!(Advisor::default().suggest(&plain, &history, 1)[0].point, again[0].point, "{algorithm}");
+    }
+}
+
+#[test]
 fn optimizes_mixed_and_conditional_spaces() {
     let definition = define(json!({
         "name": "mixed", "seed": 3,

@@ -39,7 +39,7 @@ const LEAST_SPARSE: usize = 20;
 const MOST_SPARSE: usize = 100;
 const MOST_SPARSE_TRIALS: usize = 100;
 /// Parameters up to which hyperparameters are sampled where a study wants that: an evaluation costs n² (n + d).
-const MOST_SAMPLED: usize = 200;
+const MOST_SAMPLED_PARAMETERS: usize = 200;
 const HYPERVOLUME: &str = "expected_hypervolume_improvement";
 
 /// The policy of a study.
@@ -73,7 +73,7 @@ pub(super) fn form(definition: &Definition, trials: usize) -> Form {
 }
 
 fn is_averaging_possible(definition: &Definition) -> bool {
-    matches!(policy(definition), Policy::Improve) && definition.space().dimension() <= MOST_SAMPLED
+    matches!(policy(definition), Policy::Improve) && definition.space().dimension() <= MOST_SAMPLED_PARAMETERS
 }
 
 /// Whether few of many parameters may matter, and too little is known to tell which.
@@ -153,7 +153,9 @@ fn of_models(definition: &Definition, trials: usize) -> [Decision; 3] {
         (HyperparameterLearning::Auto, Some(_)) => {
             "there are many parameters and few trials, and few parameters may matter"
         }
-        (HyperparameterLearning::Auto, None) => "the likeliest are as good here, and quicker found",
+        (HyperparameterLearning::Auto, None) => {
+            "few trials of 20 to 100 parameters are sampled; elsewhere it costs ten to thirty times as much"
+        }
         (HyperparameterLearning::Fitted, _) | (_, Some(_)) => "the study says so",
         (_, None) => "named acquisitions, and spaces of more than 200 parameters, look at the likeliest",
     };

@@ -15,6 +15,7 @@ on_both_stores!(
     budgets_and_states_end_asks,
     the_best_is_feasible,
     models_predict_and_show_what_they_are_made_of,
+    few_of_many_parameters_are_found_by_the_sparse_prior,
     eight_workers_get_different_points,
     events_tell_every_change,
     studies_and_trials_are_listed_in_pages,
@@ -381,6 +382,70 @@ async fn parabola(server: &Server, count: u32, sem: Option<f64>) -> String {
     let (status, attached) = server.post(&format!("{study}/trials"), json!({"trials": trials})).await;
     assert_eq!(status, 201, "{attached}");
     study
+}
+
+/// A study of 20 parameters, of which x3 and x11 matter, with `count` trials told.
+async fn many(server: &Server, count: u32, algorithm: Json) -> String {
+    let name = |i: u32| format!("x{i}");
+    let parameters: Vec<Json> =
+        (0..20).map(|i| json!({"name": name(i), "type": "float", "low": 0, "high": 1})).collect();
+    let metrics = json!([{"name": "loss", "goal": "minimize"}]);
+    let study = json!({"name": format!("many {count} {algorithm}"), "seed": 1, "algorithm": algorithm, "parameters": parameters, "metrics": metrics});
+    let study = server.study(study).await;
+    // A Kronecker sequence: fractional parts of multiples of square roots of numbers without squares.
+    let roots = [2, 3, 5, 6, 7, 10, 11, 13, 14, 15, 17, 19, 21, 22, 23, 26, 29, 30, 31, 33];
+    let trial = |k: u32| {
+        let at = |i: usize| (f64::from(k + 1) * f64::from(roots[i]).sqrt()).fract();
+        let parameters: serde_json::Map<String, Json> =
+            (0..20u32).map(|i| (name(i), json!(at(i as usize)))).collect();
+        let loss = 2.0 * (4.0 * at(3)).sin() + 3.0 * (at(11) - 0.4).powi(2);
+        json!({"parameters": parameters, "metrics": {"loss": loss}})
+    };
+    let trials: Vec<Json> = (0..count).map(trial).collect();
+    let (status, attached) = server.post(&format!("{study}/trials"), json!({"trials": trials})).await;
+    assert_eq!(status, 201, "{attached}");
+    study
+}
+
+async fn few_of_many_parameters_are_found_by_the_sparse_prior(server: Server) {
+    let learned = async |study: &str| -> (String, String, Json) {
+        let (status, insights) = server.get(&format!("{study}/insights")).await;
+        assert_eq!(status, 200, "{insights}");
+        let decisions = insights["decisions"].as_array().unwrap().clone();
+        let chosen = |what: &str| {
+            let decision = decisions.iter().find(|decision| decision["what"] == what).unwrap();
+            decision["chosen"].as_str().unwrap().to_owned()
+        };
+        (chosen("hyperparameters"), chosen("input_warping"), insights["models"][0].clone())
+    };
+    let study = many(&server, 40, json!({})).await;
+    let (hyperparameters, warping, model) = learned(&study).await;
+    assert_eq!((hyperparameters.as_str(), warping.as_str()), ("sparse", "none"));
+    let lengthscale = |name: &str| model["lengthscales"][name].as_f64().unwrap();
+    let idle = (0..20).filter(|i| ![3, 11].contains(i)).map(|i| lengthscale(&format!("x{i}")));
+    let least_idle = idle.fold(f64::INFINITY, f64::min);
+    assert!(least_idle > 2.0 * lengthscale("x3") && least_idle > 1.5 * lengthscale("x11"), "{model}");
+    let (status, asked) = server.post(&format!("{study}/ask"), json!({"count": 2})).await;
+    assert_eq!(status, 200, "{asked}");
+    assert!(
+        asked["trials"][0]["parameters"]["x3"].as_f64().unwrap() > 0.7,
+        "the sine is least at 1: {asked}"
+    );
+
+    // With more trials, and where the study says so, it is otherwise.
+    for (count, algorithm, expected) in [
+        (101, json!({}), ("fitted", "none")),
+        (25, json!({"hyperparameters": "fitted"}), ("fitted", "none")),
+        (25, json!({"hyperparameters": "sampled"}), ("sampled", "none")),
+        (25, json!({"input_warping": "always"}), ("sparse", "learned")),
+    ] {
+        let study = many(&server, count, algorithm.clone()).await;
+        let (hyperparameters, warping, _) = learned(&study).await;
+        assert_eq!((hyperparameters.as_str(), warping.as_str()), expected, "{algorithm}");
+    }
+    let bad =
+        json!({"name": "s", "parameters": [], "metrics": [], "algorithm": {"hyperparameters": "guessed"}});
+    assert_eq!(server.post("/v1/studies", bad).await.0, 400);
 }
 
 async fn models_predict_and_show_what_they_are_made_of(server: Server) {
