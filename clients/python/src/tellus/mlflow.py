@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any
 
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from .study import Trial
@@ -23,6 +25,7 @@ class MlflowCallback:
         self._experiment = experiment
         self._tags = tags
         self._ids: dict[str, str] = {}
+        self._lock = Lock()
 
     def __call__(self, trial: Trial) -> None:
         experiment = self._experiment_id(self._experiment or trial.study.name)
@@ -44,8 +47,22 @@ class MlflowCallback:
         self._client.set_terminated(run.info.run_id, STATUS.get(trial.state, "KILLED"))
 
     def _experiment_id(self, name: str) -> str:
-        if name not in self._ids:
-            found = self._client.get_experiment_by_name(name)
-            self._ids[name] = found.experiment_id if found else self._client.create_experiment(name)
-        return self._ids[name]
+        """The experiment's id there. It is made at the first trial, by whichever thread or process comes first."""
+        with self._lock:
+            if name not in self._ids:
+                self._ids[name] = self._found(name) or self._made(name)
+            return self._ids[name]
 
+    def _found(self, name: str) -> str | None:
+        experiment = self._client.get_experiment_by_name(name)
+        return experiment.experiment_id if experiment else None
+
+    def _made(self, name: str) -> str:
+        try:
+            return self._client.create_experiment(name)
+        except MlflowException:
+            # Another process made it in the meantime; else this is its own error.
+            found = self._found(name)
+            if found is None:
+                raise
+            return found
