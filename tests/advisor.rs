@@ -288,7 +288,30 @@ fn every_acquisition_that_a_study_may_name_proposes_its_points() {
             assert_eq!(origins[0], algorithm.name);
         }
         assert_ne!(proposals[0].point, proposals[1].point);
-        assert_eq!(Advisor::default().suggest(&definition, &history, 1)[0], proposals[0]);
+        assert_eq!(Advisor::default().suggest(&definition, &history, 2), proposals, "{}", algorithm.name);
+        let each = Advisor::default().suggest_each(&definition, &history, &[1, 1]);
+        assert_eq!(Advisor::default().suggest(&definition, &history, 1)[0], each[0], "{}", algorithm.name);
+    }
+}
+
+#[test]
+fn a_batch_is_moved_as_a_whole_and_asks_at_once_are_not() {
+    for name in ["noisy_expected_improvement", "knowledge_gradient", "joint_entropy_search"] {
+        let definition = define(json!({
+            "name": "branin", "seed": 3, "algorithm": {"acquisition": name},
+            "parameters": [
+                {"name": "x", "type": "float", "low": -5, "high": 10},
+                {"name": "y", "type": "float", "low": 0, "high": 15},
+            ],
+            "metrics": [{"name": "f", "goal": "minimize"}],
+        }));
+        let history = run(&definition, 12, branin_value);
+        let advisor = Advisor::default();
+        let batch = advisor.suggest(&definition, &history, 3);
+        let each = advisor.suggest_each(&definition, &history, &[1, 1, 1]);
+        assert_eq!((batch.len(), each.len()), (3, 3));
+        assert_ne!(batch[0].point, each[0].point, "{name}");
+        assert!((0..3).all(|i| (0..i).all(|j| batch[i].key != batch[j].key)), "{name}: {batch:?}");
     }
 }
 

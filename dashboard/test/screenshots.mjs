@@ -7,7 +7,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { browse, evaluated, fill, open, random, serve, throughNetwork, uploaded, WIDE } from "./given.mjs";
+import { browse, client, evaluated, fill, open, random, serve, throughNetwork, token, uploaded, WIDE } from "./given.mjs";
 
 const folder = process.argv[2] ?? join(dirname(fileURLToPath(import.meta.url)), "../../docs/dashboard");
 mkdirSync(folder, { recursive: true });
@@ -49,6 +49,21 @@ const solved = await api.post("/v1/studies", throughNetwork("biodiesel yield", p
 await api.post(`/v1/studies/${solved.id}/solve`, { evaluations: 160 });
 while ((await api.get(`/v1/studies/${solved.id}/solve`)).state === "running") await new Promise((resolve) => setTimeout(resolve, 200));
 
+// A lab's server: projects with quotas, people and machines with tokens, and what they did.
+const lab = await serve({ auth: true });
+const admin = token(lab.database, "Grace (host)");
+const host = client(lab.url, admin);
+for (const [project, quotas] of [["optics", { studies: 40, trials: 20_000, asks_a_minute: 600 }], ["coatings", { studies: 10, trials: 2_000 }]]) {
+  await host.post("/v1/projects", { name: project, quotas });
+  const study = await host.post("/v1/studies", { name: `${project}, first runs`, project, ...WIDE, ...quick });
+  await fill(host, study.id, 30, project.length);
+}
+for (const [name, roles, expires] of [
+  ["Ada", { optics: "owner" }, null],
+  ["spectrometer 2", { optics: "experimenter" }, "2099-06-30T00:00:00Z"],
+  ["wall screen", { coatings: "viewer" }, null],
+]) await host.post("/v1/tokens", { name, roles, ...(expires ? { expires_at: expires } : {}) });
+
 const pages = [
   ["studies", "/", ".study-row"],
   ["new", "/new", "text=to be settled"],
@@ -66,21 +81,42 @@ const pages = [
   ["setup", `/studies/${main.id}/setup`, ".code pre"],
   ["compare", `/compare?studies=${main.id},${other.id}`, "#plot-compare canvas"],
 ];
+const signedIn = [
+  ["studies-of-two-projects", "/", ".study-row"],
+  ["tokens", "/access", ".pairs code"],
+  ["projects", "/access/projects", ".pairs td"],
+  ["audit", "/access/audit", ".pairs code"],
+];
 const taken = [];
 for (const [suffix, options, full] of [["light", { colorScheme: "light" }, true], ["dark", { colorScheme: "dark" }, true], ["phone", { colorScheme: "light", viewport: { width: 390, height: 844 } }, false]]) {
   const page = await open(browser, { reducedMotion: "reduce", ...options });
-  for (const [name, path, sign] of pages) {
-    await page.goto(server.url + path);
-    await page.locator(sign).first().waitFor();
+  const take = async (name) => {
     await page.waitForTimeout(900);
     const file = join(folder, `${name}-${suffix}.png`);
     await page.screenshot({ path: file, fullPage: full && name !== "trial" });
     taken.push(file);
-  }
+  };
+  const takeAll = async (url, list) => {
+    for (const [name, path, sign] of list) {
+      await page.goto(url + path);
+      await page.locator(sign).first().waitFor();
+      await take(name);
+    }
+  };
+  await takeAll(server.url, pages);
+  await page.goto(lab.url);
+  await page.getByLabel("Token").waitFor();
+  await take("sign-in");
+  await page.getByLabel("Token").fill(admin);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "Studies" }).waitFor();
+  await takeAll(lab.url, signedIn);
   if (page.wrong.length) console.error(page.wrong);
   await page.context().close();
 }
 spawnSync("pngquant", ["--force", "--ext", ".png", "--skip-if-larger", "128", ...taken], { stdio: "inherit" });
 await browser.close();
-await server.stop();
-server.remove();
+for (const each of [server, lab]) {
+  await each.stop();
+  each.remove();
+}

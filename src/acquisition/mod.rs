@@ -7,7 +7,7 @@
 //! | for | see |
 //! | --- | --- |
 //! | what a study may name, and the makers | [`ALGORITHMS`], [`choose`] |
-//! | from beliefs to the next point, or points | [`Beliefs`], [`propose`], [`propose_batch`] |
+//! | from beliefs to the next points | [`Beliefs`], [`propose_batch`] |
 //! | what points are worth together | [`Batch`] |
 //! | improvement: closed form, noisy, probability of | [`LogExpectedImprovement`], [`LogNoisyExpectedImprovement`], … |
 //! | bounds and draws | [`UpperConfidenceBound`], [`ThompsonPath`] |
@@ -62,7 +62,7 @@ pub use marginal::{Marginal, Slopes};
 pub use noisy_expected_improvement::{LogNoisyExpectedImprovement, exact_noisy_expected_improvement};
 pub use normal::{log_cdf, log_improvement};
 pub use probability_of_improvement::LogProbabilityOfImprovement;
-pub use propose::{propose, propose_batch};
+pub use propose::propose_batch;
 pub use registry::{ALGORITHMS, Algorithm, Chosen, choose};
 pub use search::{Candidate, Region, Search, best_of, climb_from, maximize};
 pub use settings::{Range, Setting, Settings};

@@ -1,4 +1,4 @@
-//! From beliefs to a point: the chosen acquisition, weighted by feasibility and cost, and its maximum.
+//! From beliefs to points: the chosen acquisition, weighted by feasibility and cost, and its maximum.
 
 use std::cell::RefCell;
 
@@ -10,15 +10,14 @@ use crate::space::sobol::mix;
 use crate::space::{Point, PointKey};
 use crate::surrogate::{GaussianProcess, SurrogateError};
 
-/// The point that a chosen algorithm wants next: `None` where every point it saw is taken. A batch is as many
-/// proposals in a row, each with those before it awaited.
+/// The point that a chosen algorithm wants next: `None` where every point it saw is taken.
 ///
 /// While no trial is feasible (there is no objective) it is the point most likely to be feasible (Gardner et al. 2014,
 /// §3.2). Otherwise the acquisition is weighted: ln α(x) + ln P(x feasible) − ln cost(x).
 ///
 /// # Errors
 /// Where a posterior that the algorithm needs cannot be made.
-pub fn propose(
+pub(super) fn propose(
     chosen: &Chosen,
     beliefs: &Beliefs<'_>,
     search: &Search<'_>,

@@ -10,7 +10,7 @@ use super::beliefs::{Belief, Learner, Rows, is_feasible};
 use super::history::{History, Seen, Standing};
 use super::named::Gathered;
 use super::policy::{Policy, initial_trials, policy};
-use crate::acquisition::{Acquisition, Chosen, Search, Success, Sum, maximize, propose};
+use crate::acquisition::{Acquisition, Chosen, Search, Success, Sum, maximize, propose_batch};
 use crate::space::{Design, Point, PointKey};
 use crate::study::{Definition, Direction, Goal};
 use crate::surrogate::SurrogateError;
@@ -50,16 +50,33 @@ pub struct Proposal {
 
 impl Advisor {
     /// The next `count` points of a study, fewer only where the space has no more new points. A pure function of the
-    /// definition (with its seed) and the history.
+    /// definition (with its seed), the history and the count: a batch that is chosen together need not begin with the
+    /// point that would be chosen alone.
     pub fn suggest(&self, definition: &Definition, history: &History, count: usize) -> Vec<Proposal> {
-        let mut state = Suggesting { definition, history, proposed: Vec::with_capacity(count) };
+        self.suggest_each(definition, history, &[count])
+    }
+
+    /// The next points of a study for several asks of so many each: what each would get if it came when those before it
+    /// had been answered.
+    pub fn suggest_each(
+        &self,
+        definition: &Definition,
+        history: &History,
+        counts: &[usize],
+    ) -> Vec<Proposal> {
+        let all = counts.iter().sum();
+        let mut state = Suggesting { definition, history, proposed: Vec::with_capacity(all) };
         match policy(definition) {
-            Policy::Fill => state.fill(count, origin::SPACE_FILLING),
-            Policy::Draw => state.draw(count),
+            Policy::Fill => state.fill(all, origin::SPACE_FILLING),
+            Policy::Draw => state.draw(all),
             Policy::Named(chosen) => {
-                state.after_design(count, |state, left| state.named(self, &chosen, left))
+                for count in counts {
+                    let upto = state.proposed.len() + count;
+                    state.after_design(upto, |state, left| state.named(self, &chosen, left));
+                }
             }
-            Policy::Improve => state.after_design(count, |state, left| state.model(self, left)),
+            // Chosen one by one in any case.
+            Policy::Improve => state.after_design(all, |state, left| state.model(self, left)),
         }
         state.proposed
     }
@@ -122,7 +139,7 @@ impl Suggesting<'_> {
     ) {
         let initial = initial_trials(self.definition).saturating_sub(self.history.len());
         self.fill(count.min(initial), origin::INITIAL_DESIGN);
-        let left = count - self.proposed.len();
+        let left = count.saturating_sub(self.proposed.len());
         if left > 0 && models(self, left).is_err() {
             self.fill(count, origin::FALLBACK);
         }
@@ -180,15 +197,13 @@ impl Suggesting<'_> {
         Ok(())
     }
 
-    /// Adds `count` proposals by the acquisition that the study names.
+    /// Adds `count` proposals by the acquisition that the study names, chosen together.
     fn named(&mut self, advisor: &Advisor, chosen: &Chosen, count: usize) -> Result<(), SurrogateError> {
         let told = self.history.told();
-        let mut gathered = Gathered::learn(advisor, self.definition, chosen, &told, self.number())?;
-        for k in 0..count {
+        let all = self.proposed.len() + count;
+        while self.proposed.len() < all {
             let number = self.number();
-            if gathered.is_scalarized && k > 0 {
-                gathered = Gathered::learn(advisor, self.definition, chosen, &told, number)?;
-            }
+            let gathered = Gathered::learn(advisor, self.definition, chosen, &told, number)?;
             let search = Search {
                 space: self.definition.space(),
                 around: &gathered.around,
@@ -196,16 +211,17 @@ impl Suggesting<'_> {
                 region: None,
                 seed: seed(self.definition, "search", number),
             };
-            let point = propose(chosen, &gathered.beliefs(&self.awaited()), &search)?;
+            // Where several objectives are weighted into one, each trial has weights of its own.
+            let q = if gathered.is_scalarized { 1 } else { all - self.proposed.len() };
+            let points = propose_batch(chosen, &gathered.beliefs(&self.awaited()), &search, q)?;
             let by = if gathered.is_feasible() { chosen.algorithm.name } else { origin::FEASIBILITY };
-            match point {
-                Some(point) => self.propose(point, by),
-                None => {
-                    let before = self.proposed.len();
-                    self.fill(before + 1, origin::FALLBACK);
-                    if self.proposed.len() == before {
-                        break;
-                    }
+            let is_whole = points.len() == q;
+            points.into_iter().for_each(|point| self.propose(point, by));
+            if !is_whole {
+                let before = self.proposed.len();
+                self.fill(before + 1, origin::FALLBACK);
+                if self.proposed.len() == before {
+                    break;
                 }
             }
         }

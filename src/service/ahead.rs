@@ -1,8 +1,8 @@
 //! Ahead of the ask: the next points of studies that are being asked, computed while a thread has nothing else to do,
 //! so that the usual ask is a look-up.
 //!
-//! It is a memo. What is kept is a study's proposals at one revision, and a proposal is a pure function of the study at
-//! that revision: losing or disabling it costs time and never changes an answer.
+//! It is a memo. What is kept is a study's proposals at one revision, and they are a pure function of the study at
+//! that revision and of how many each ask wants: losing or disabling it costs time and never changes an answer.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -34,12 +34,12 @@ struct Kept {
 #[derive(Default)]
 struct Entry {
     used: u64,
-    /// How many new points the last ask wanted.
-    wanted: usize,
-    /// The proposals at a revision.
-    known: Option<(u64, Arc<Vec<Proposal>>)>,
-    /// The revision that is being computed; the channel closes when it is done.
-    running: Option<(u64, watch::Receiver<()>)>,
+    /// How many new points each of the last asks at once wanted.
+    wanted: Vec<usize>,
+    /// The proposals for asks of so many points each, at a revision.
+    known: Option<(u64, Vec<usize>, Arc<Vec<Proposal>>)>,
+    /// The revision and the asks that are being computed for; the channel closes when it is done.
+    running: Option<(u64, Vec<usize>, watch::Receiver<()>)>,
     /// The study changed while it was computed for.
     is_outdated: bool,
 }
@@ -52,8 +52,8 @@ enum Known {
 }
 
 impl Ahead {
-    /// An ask of `count` new points: from now on the study is looked ahead for.
-    fn asked(&self, study: StudyId, count: usize) {
+    /// Asks of so many new points each: from now on the study is looked ahead for.
+    fn asked(&self, study: StudyId, counts: &[usize]) {
         let mut kept = lock(&self.studies);
         kept.uses += 1;
         let uses = kept.uses;
@@ -63,30 +63,40 @@ impl Ahead {
         }
         let entry = kept.by_study.entry(study).or_default();
         entry.used = uses;
-        entry.wanted = count.min(MOST_POINTS);
+        let mut left = MOST_POINTS;
+        entry.wanted = counts
+            .iter()
+            .copied()
+            .take_while(|&count| {
+                let fits = count <= left;
+                left = left.saturating_sub(count);
+                fits
+            })
+            .collect();
     }
 
-    fn look_up(&self, study: StudyId, revision: u64, count: usize) -> Known {
+    fn look_up(&self, study: StudyId, revision: u64, counts: &[usize]) -> Known {
         let kept = lock(&self.studies);
         let Some(entry) = kept.by_study.get(&study) else { return Known::Nothing };
-        if let Some((at, proposals)) = &entry.known
+        // The first asks are answered as if the others did not come. A batch is chosen together: its beginning is not the
+        // smaller batch.
+        if let Some((at, of, proposals)) = &entry.known
             && *at == revision
-            && proposals.len() >= count
+            && of.starts_with(counts)
         {
-            // A batch is the same as that many suggestions in a row, so its beginning is the smaller batch.
-            return Known::Proposals(proposals[..count].to_vec());
+            return Known::Proposals(proposals.iter().take(counts.iter().sum()).cloned().collect());
         }
         match &entry.running {
-            Some((at, done)) if *at == revision && entry.wanted >= count => Known::Soon(done.clone()),
+            Some((at, of, done)) if *at == revision && of.starts_with(counts) => Known::Soon(done.clone()),
             _ => Known::Nothing,
         }
     }
 
-    fn keep(&self, study: StudyId, revision: u64, proposals: Vec<Proposal>) {
+    fn keep(&self, study: StudyId, revision: u64, counts: Vec<usize>, proposals: Vec<Proposal>) {
         if let Some(entry) = lock(&self.studies).by_study.get_mut(&study)
-            && entry.known.as_ref().is_none_or(|(at, _)| *at <= revision)
+            && entry.known.as_ref().is_none_or(|(at, ..)| *at <= revision)
         {
-            entry.known = Some((revision, Arc::new(proposals)));
+            entry.known = Some((revision, counts, Arc::new(proposals)));
         }
     }
 
@@ -99,21 +109,24 @@ impl Ahead {
             return false;
         }
         let (_, done) = watch::channel(());
-        entry.running = Some((0, done));
+        entry.running = Some((0, Vec::new(), done));
         true
     }
 
     /// Says which revision is being computed. `None`: nothing is to be computed, for it is known.
-    fn computing(&self, study: StudyId, revision: u64) -> Option<(usize, watch::Sender<()>)> {
+    fn computing(&self, study: StudyId, revision: u64) -> Option<(Vec<usize>, watch::Sender<()>)> {
         let mut kept = lock(&self.studies);
         let entry = kept.by_study.get_mut(&study)?;
         entry.is_outdated = false;
-        if entry.known.as_ref().is_some_and(|(at, _)| *at == revision) {
+        let wanted = entry.wanted.clone();
+        let is_known =
+            entry.known.as_ref().is_some_and(|(at, of, _)| *at == revision && of.starts_with(&wanted));
+        if is_known || wanted.is_empty() {
             return None;
         }
         let (sender, done) = watch::channel(());
-        entry.running = Some((revision, done));
-        Some((entry.wanted, sender))
+        entry.running = Some((revision, wanted.clone(), done));
+        Some((wanted, sender))
     }
 
     /// Ends the computing. Returns whether the study changed meanwhile.
@@ -136,18 +149,18 @@ impl Ahead {
 }
 
 impl Service {
-    /// The next `count` points of a study as it is in `snapshot`, where they are known or about to be.
-    pub(super) async fn known_ahead(&self, snapshot: &Snapshot, count: usize) -> Option<Vec<Proposal>> {
+    /// New points for asks of so many each, of a study as it is in `snapshot`, where they are known or about to be.
+    pub(super) async fn known_ahead(&self, snapshot: &Snapshot, counts: &[usize]) -> Option<Vec<Proposal>> {
         let (study, revision) = (snapshot.record.id, snapshot.record.revision);
         let ahead = &self.inner.ahead;
-        ahead.asked(study, count);
-        match ahead.look_up(study, revision, count) {
+        ahead.asked(study, counts);
+        match ahead.look_up(study, revision, counts) {
             Known::Proposals(proposals) => Some(proposals),
             Known::Nothing => None,
             Known::Soon(mut done) => {
                 // An error says that the sender is gone: it is done.
                 while done.changed().await.is_ok() {}
-                match ahead.look_up(study, revision, count) {
+                match ahead.look_up(study, revision, counts) {
                     Known::Proposals(proposals) => Some(proposals),
                     Known::Soon(_) | Known::Nothing => None,
                 }
@@ -173,11 +186,11 @@ impl Service {
         if record.state != StudyState::Active || record.budget_left() == 0 {
             return None;
         }
-        let (count, done) = self.inner.ahead.computing(study, record.revision)?;
+        let (counts, done) = self.inner.ahead.computing(study, record.revision)?;
         let composite = self.composite(&record.definition).await.ok()?;
-        let compute = self.suggesting(&snapshot, composite, count);
+        let compute = self.suggesting(&snapshot, composite, counts.clone());
         let proposals = self.inner.numerics.run_if_idle(compute).await?;
-        self.inner.ahead.keep(study, record.revision, proposals);
+        self.inner.ahead.keep(study, record.revision, counts, proposals);
         drop(done);
         Some(())
     }

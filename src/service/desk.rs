@@ -103,7 +103,7 @@ impl Service {
             self.inner.meters.phase(Phase::Snapshot, begin);
             let begin = Instant::now();
             let plans = plan(&mut snapshot, asks);
-            let fresh: usize = plans.iter().map(|plan| plan.fresh).sum();
+            let fresh = plans.iter().map(|plan| plan.fresh).filter(|&fresh| fresh > 0).collect();
             let proposals = self.suggest(&snapshot, fresh).await?;
             self.inner.meters.phase(Phase::Suggest, begin);
             let asks_planned = self.assign(&snapshot, asks, &plans, proposals).await?;
@@ -129,11 +129,12 @@ impl Service {
         Err(AskError::Overloaded { retry_after_seconds: numerics::RETRY_AFTER_SECONDS })
     }
 
-    async fn suggest(&self, snapshot: &Snapshot, count: usize) -> Result<Vec<Proposal>, AskError> {
-        if count == 0 {
+    /// New points for asks of so many each, in their order.
+    async fn suggest(&self, snapshot: &Snapshot, counts: Vec<usize>) -> Result<Vec<Proposal>, AskError> {
+        if counts.is_empty() {
             return Ok(Vec::new());
         }
-        let known = self.known_ahead(snapshot, count).await;
+        let known = self.known_ahead(snapshot, &counts).await;
         self.inner.meters.looked_ahead(known.is_some());
         if let Some(proposals) = known {
             return Ok(proposals);
@@ -145,24 +146,26 @@ impl Service {
         })?;
         self.inner
             .numerics
-            .run_for(snapshot.record.id, self.suggesting(snapshot, composite, count))
+            .run_for(snapshot.record.id, self.suggesting(snapshot, composite, counts))
             .await
             .map_err(|_| AskError::Overloaded { retry_after_seconds: numerics::RETRY_AFTER_SECONDS })
     }
 
-    /// What computes the next `count` points at a snapshot, whether they were asked for or are computed ahead.
+    /// What computes new points for asks of so many each at a snapshot, whether they were asked for or are computed ahead.
     pub(super) fn suggesting(
         &self,
         snapshot: &Snapshot,
         composite: Option<Arc<Composite>>,
-        count: usize,
+        counts: Vec<usize>,
     ) -> impl FnOnce() -> Vec<Proposal> + Send + 'static {
         let advisor = Arc::clone(&self.inner.advisor);
         let definition = Arc::clone(&snapshot.record.definition);
         let history = Arc::clone(&snapshot.history);
         move || match composite {
-            Some(composite) => advisor.suggest_through(&composite, &definition, &history, count).0,
-            None => advisor.suggest(&definition, &history, count),
+            Some(composite) => {
+                advisor.suggest_through(&composite, &definition, &history, counts.iter().sum()).0
+            }
+            None => advisor.suggest_each(&definition, &history, &counts),
         }
     }
 

@@ -11,6 +11,7 @@ use super::*;
 #[derive(Deserialize)]
 struct Fixture {
     values: Vec<OfValues>,
+    composed: Vec<OfComposed>,
     derivatives: Vec<OfDerivatives>,
 }
 
@@ -23,6 +24,22 @@ struct OfValues {
     known_noise: Vec<f64>,
     lengthscales: Vec<f64>,
     signal: f64,
+    noise: f64,
+    mean: f64,
+    log_marginal_likelihood: f64,
+    gradient: Vec<f64>,
+    points: Vec<f64>,
+    posterior_mean: Vec<f64>,
+    posterior_covariance: Vec<f64>,
+}
+
+/// Kernels that are not stationary, and sums of kernels.
+#[derive(Deserialize)]
+struct OfComposed {
+    kernel: String,
+    labels: bool,
+    inputs: Vec<f64>,
+    outputs: Vec<f64>,
     noise: f64,
     mean: f64,
     log_marginal_likelihood: f64,
@@ -58,6 +75,27 @@ fn kernel(name: &str, distances: &[Distance], lengthscales: &[f64], signal: f64)
         "matern_5_2" => Arc::new(Matern52::new(distances, lengthscales, signal)),
         "matern_3_2" => Arc::new(Matern32::new(distances, lengthscales, signal)),
         "squared_exponential" => Arc::new(SquaredExponential::new(distances, lengthscales, signal)),
+        other => panic!("no such kernel: {other}"),
+    }
+}
+
+/// The kernel of that name, at the hyperparameters that the script has.
+fn composed(name: &str, distances: &[Distance]) -> Arc<dyn Kernel> {
+    let shared = || Matern52::new(distances, &[0.4, 0.9, 0.7], 1.3);
+    let effects = || MainEffects::new(distances, &[0.5, 0.8, 1.1], 0.9);
+    let trend = || Quadratic::new(distances, 0.6);
+    match name {
+        "quadratic" => Arc::new(Sum::of(vec![Box::new(trend()), Box::new(shared())])),
+        "main_effects" => Arc::new(effects()),
+        "sum" => Arc::new(Sum::of(vec![Box::new(shared()), Box::new(effects()), Box::new(trend())])),
+        "warped" => {
+            let mut warped = Warped::new(Box::new(shared()));
+            let mut at = warped.hyperparameters();
+            let shapes = at.len() - 6;
+            at[shapes..].copy_from_slice(&[0.6, 1.3, 1.5, 0.7, 1.1, 2.0]);
+            warped.set_hyperparameters(&at);
+            Arc::new(warped)
+        }
         other => panic!("no such kernel: {other}"),
     }
 }
@@ -102,6 +140,32 @@ fn values_are_as_gpytorch_has_them() {
         }
         let process = GaussianProcess::condition(kernel, case.mean, noise, seen).unwrap();
         assert_eq!(process.jitter(), 0.0);
+        assert_posterior(&process, &case.points, &case.posterior_mean, &case.posterior_covariance);
+    }
+}
+
+#[test]
+fn trends_effects_sums_and_warps_are_as_gpytorch_has_them() {
+    let fixture = fixture();
+    assert_eq!(fixture.composed.len(), 7);
+    for case in fixture.composed {
+        let mut distances = [Distance::Numeric; 3];
+        if case.labels {
+            distances[2] = Distance::Overlap;
+        }
+        let kernel = composed(&case.kernel, &distances);
+        let noise = Noise { value: case.noise, derivative: 0.0 };
+        let known = vec![0.0; case.outputs.len()];
+        let seen = Observations::new(&distances, &case.inputs, &case.outputs, &known);
+        let at = Hyperparameters { kernel: kernel.hyperparameters(), noise, mean: case.mean };
+        let mut gradient = vec![0.0; case.gradient.len()];
+        let value = log_marginal_likelihood(&at, kernel.as_ref(), &seen, &mut gradient).unwrap();
+        assert!((value - case.log_marginal_likelihood).abs() < TOLERANCE, "{} {value}", case.kernel);
+        for (ours, theirs) in gradient.iter().zip(&case.gradient) {
+            let far = (ours - theirs).abs() / (1.0 + theirs.abs());
+            assert!(far < TOLERANCE, "{} {gradient:?} {:?}", case.kernel, case.gradient);
+        }
+        let process = GaussianProcess::condition(kernel, case.mean, noise, seen).unwrap();
         assert_posterior(&process, &case.points, &case.posterior_mean, &case.posterior_covariance);
     }
 }

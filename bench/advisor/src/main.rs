@@ -7,25 +7,11 @@
 //!
 //! `cold [--sizes 10,50,100] [--repeats 15] [--function hartmann6] [--hyperparameters auto]`: milliseconds of one suggestion by an advisor that
 //! remembers nothing, at random points.
-
-#![allow(dead_code, reason = "the rooms hold more than the advisor needs here")]
+//!
+//! `model FILE`: the surrogate alone; the head of `model.rs` tells of the file.
 
 mod functions;
-
-#[path = "../../../src/acquisition/mod.rs"]
-pub mod acquisition;
-#[path = "../../../src/advisor/mod.rs"]
-pub mod advisor;
-#[path = "../../../src/attack/mod.rs"]
-pub mod attack;
-#[path = "../../../src/quasi_newton.rs"]
-pub mod quasi_newton;
-#[path = "../../../src/space/mod.rs"]
-pub mod space;
-#[path = "../../../src/study/mod.rs"]
-pub mod study;
-#[path = "../../../src/surrogate/mod.rs"]
-pub mod surrogate;
+mod model;
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -36,9 +22,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 
-use advisor::{Advisor, History, Seen, Standing};
+use advisor_bench::advisor::{Advisor, History, Seen, Standing};
+use advisor_bench::study::{Definition, Observation};
 use functions::{Function, functions};
-use study::{Definition, Observation};
 
 /// From so many coordinates on a function is run only where it is named.
 const MANY: usize = 20;
@@ -72,7 +58,8 @@ fn main() {
             let function = named(&option("function", "hartmann6"));
             cold(&option("sizes", "10,50,100"), count("repeats", "15"), &function, &algorithm());
         }
-        _ => eprintln!("advisor-bench regret|cold [options]; the head of src/main.rs tells them"),
+        Some("model") => model::answer(arguments.get(1).expect("a file")),
+        _ => eprintln!("advisor-bench regret|cold|model [options]; the head of src/main.rs tells them"),
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::Map;
 
 use super::*;
+use crate::acquisition::propose::propose;
 use crate::acquisition::registry::Maker;
 
 /// Proposals of a batch.

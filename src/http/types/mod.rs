@@ -4,18 +4,28 @@
 mod access;
 mod algorithm;
 mod chart;
+mod event;
 mod learned;
+mod metric_value;
 mod network;
+mod parameter;
 mod study;
+mod study_algorithm;
 mod trial;
+mod trial_request;
 
 pub use access::*;
 pub use algorithm::*;
 pub use chart::*;
+pub use event::*;
 pub use learned::*;
+pub use metric_value::{MetricObservation, MetricValue};
 pub use network::*;
+pub use parameter::*;
 pub use study::*;
+pub use study_algorithm::*;
 pub use trial::*;
+pub use trial_request::*;
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

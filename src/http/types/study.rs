@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::network::{Solve, StudyNetwork};
-use crate::space::{ConstraintDraft, DomainDraft, Label, ParameterDraft, Scale};
+use super::{Algorithm, Parameter, ParameterConstraint};
+use crate::space::{ConstraintDraft, ParameterDraft};
 use crate::study::{
     AlgorithmDraft, BudgetDraft, GoalDraft, MetricDraft, NetworkDraft, StudyDraft, StudyRecord, StudyState,
     TrialState,
@@ -70,109 +71,6 @@ fn default_lease_seconds() -> Option<u64> {
     Some(86_400)
 }
 
-/// A parameter of the search space.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Parameter {
-    /// A real number.
-    Float(FloatParameter),
-    /// A whole number.
-    Int(IntParameter),
-    /// One of some choices without an order.
-    Categorical(CategoricalParameter),
-    /// One of some values in an order.
-    Ordinal(OrdinalParameter),
-}
-
-/// The parameter exists only while each parameter named has one of the listed values.
-type When = BTreeMap<String, Vec<Label>>;
-
-/// A real number in a range.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FloatParameter {
-    /// Unique in its study.
-    pub name: String,
-    /// Least value.
-    pub low: f64,
-    /// Greatest value; off the grid of a step it is lowered to it.
-    pub high: f64,
-    /// `linear` or `log`.
-    #[serde(default)]
-    pub scale: ScaleName,
-    /// Distance of neighbouring values; any value where absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub step: Option<f64>,
-    /// When it exists.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(value_type = Object)]
-    pub when: When,
-}
-
-/// A whole number in a range.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct IntParameter {
-    /// Unique in its study.
-    pub name: String,
-    /// Least value.
-    pub low: i64,
-    /// Greatest value; off the grid of a step it is lowered to it.
-    pub high: i64,
-    /// `linear` or `log`.
-    #[serde(default)]
-    pub scale: ScaleName,
-    /// Distance of neighbouring values; 1 where absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub step: Option<i64>,
-    /// When it exists.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(value_type = Object)]
-    pub when: When,
-}
-
-/// One of some choices without an order.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CategoricalParameter {
-    /// Unique in its study.
-    pub name: String,
-    /// Strings, numbers or booleans, all of one kind.
-    #[schema(value_type = Vec<Value>)]
-    pub choices: Vec<Label>,
-    /// When it exists.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(value_type = Object)]
-    pub when: When,
-}
-
-/// One of some values in an order.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OrdinalParameter {
-    /// Unique in its study.
-    pub name: String,
-    /// Strings, numbers or booleans, all of one kind, in their order.
-    #[schema(value_type = Vec<Value>)]
-    pub values: Vec<Label>,
-    /// When it exists.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(value_type = Object)]
-    pub when: When,
-}
-
-/// How a number is spread over its range.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = Scale)]
-pub enum ScaleName {
-    /// Equal differences are equally far.
-    #[default]
-    Linear,
-    /// Equal ratios are equally far.
-    Log,
-}
-
 /// What is measured in a trial, and what is wanted of it.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -205,161 +103,6 @@ pub enum GoalName {
     Constrain,
     /// Kept and shown.
     Record,
-}
-
-/// A linear constraint between parameters: `lower ≤ Σ weight·value ≤ upper`, or `Σ weight·value = equals`.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ParameterConstraint {
-    /// The weight of each parameter, in its own units; an inactive parameter counts 0.
-    pub sum: BTreeMap<String, f64>,
-    /// Least value of the sum.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lower: Option<f64>,
-    /// Greatest value of the sum.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub upper: Option<f64>,
-    /// The only value of the sum; between unstepped linear floats.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub equals: Option<f64>,
-}
-
-/// How points are chosen.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Algorithm {
-    /// `auto`, or one that `GET /v1/algorithms` lists.
-    #[serde(default = "default_acquisition")]
-    pub acquisition: String,
-    /// Size of the initial design.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub initial_trials: Option<u64>,
-    /// When running trials are told to stop, by their measurements.
-    #[serde(default, skip_serializing_if = "EarlyStopping::is_auto")]
-    pub early_stopping: EarlyStopping,
-    /// How the models' hyperparameters are learned.
-    #[serde(default, skip_serializing_if = "HyperparameterLearning::is_auto")]
-    pub hyperparameters: HyperparameterLearning,
-    /// Whether the models' inputs are warped.
-    #[serde(default, skip_serializing_if = "InputWarping::is_auto")]
-    pub input_warping: InputWarping,
-    /// The acquisition's settings by name, as `GET /v1/algorithms` lists them.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    #[schema(value_type = Object)]
-    pub settings: Map<String, Json>,
-}
-
-/// When a running trial is told to stop, from its intermediate measurements of the one objective: `auto` (the service
-/// chooses), `never`, `median` (below the completed trials' median), `successive_halving` (not among the best third at
-/// a rung of 1, 3, 9 … steps), `predicted` (unlikely to become the best).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum EarlyStopping {
-    /// The service chooses.
-    #[default]
-    Auto,
-    /// Only when the study is not active.
-    Never,
-    /// Below the completed trials' median.
-    Median,
-    /// Not among the best third at a rung.
-    SuccessiveHalving,
-    /// Unlikely to become the best.
-    Predicted,
-}
-
-impl EarlyStopping {
-    fn is_auto(&self) -> bool {
-        *self == Self::Auto
-    }
-
-    fn into_rule(self) -> crate::study::EarlyStopping {
-        match self {
-            Self::Auto => crate::study::EarlyStopping::Auto,
-            Self::Never => crate::study::EarlyStopping::Never,
-            Self::Median => crate::study::EarlyStopping::Median,
-            Self::SuccessiveHalving => crate::study::EarlyStopping::SuccessiveHalving,
-            Self::Predicted => crate::study::EarlyStopping::Predicted,
-        }
-    }
-}
-
-/// How the hyperparameters of the models, such as lengthscales, are learned: `auto` (the service chooses, and insights
-/// tell), `fitted` (the likeliest ones), `sampled` (averaged over 16 samples of their posterior: surer of what it does not
-/// know, and slower), `sparse` (likewise, under the prior that few parameters matter: for 20 to 100 parameters and few
-/// trials). Named acquisitions look at the likeliest ones, as do metrics that are not objectives of a named one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum HyperparameterLearning {
-    /// The service chooses.
-    #[default]
-    Auto,
-    /// The likeliest ones.
-    Fitted,
-    /// Averaged over samples of their posterior.
-    Sampled,
-    /// Likewise, under a prior by which few parameters matter.
-    Sparse,
-}
-
-impl HyperparameterLearning {
-    fn is_auto(&self) -> bool {
-        *self == Self::Auto
-    }
-
-    fn into_rule(self) -> crate::study::HyperparameterLearning {
-        match self {
-            Self::Auto => crate::study::HyperparameterLearning::Auto,
-            Self::Fitted => crate::study::HyperparameterLearning::Fitted,
-            Self::Sampled => crate::study::HyperparameterLearning::Sampled,
-            Self::Sparse => crate::study::HyperparameterLearning::Sparse,
-        }
-    }
-}
-
-/// Whether the models learn a warping of each number's axis, for functions that vary much at one end of a range and little
-/// at the other: `auto` (the service chooses, and insights tell), `never`, `always` (but where derivatives are told).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum InputWarping {
-    /// The service chooses.
-    #[default]
-    Auto,
-    /// Never.
-    Never,
-    /// Always.
-    Always,
-}
-
-impl InputWarping {
-    fn is_auto(&self) -> bool {
-        *self == Self::Auto
-    }
-
-    fn into_rule(self) -> crate::study::InputWarping {
-        match self {
-            Self::Auto => crate::study::InputWarping::Auto,
-            Self::Never => crate::study::InputWarping::Never,
-            Self::Always => crate::study::InputWarping::Always,
-        }
-    }
-}
-
-fn default_acquisition() -> String {
-    "auto".into()
-}
-
-impl Default for Algorithm {
-    fn default() -> Self {
-        Self {
-            acquisition: default_acquisition(),
-            initial_trials: None,
-            settings: Map::new(),
-            early_stopping: EarlyStopping::Auto,
-            hyperparameters: HyperparameterLearning::Auto,
-            input_warping: InputWarping::Auto,
-        }
-    }
 }
 
 /// How much may be spent.
@@ -540,11 +283,8 @@ impl StudyRequest {
     pub fn into_draft(self) -> (StudyDraft, Map<String, Json>) {
         let parameters = self.parameters.into_iter().map(Parameter::into_draft).collect();
         let metrics = self.metrics.into_iter().map(Metric::into_draft).collect();
-        let parameter_constraints = self
-            .parameter_constraints
-            .into_iter()
-            .map(|c| ConstraintDraft { sum: c.sum, lower: c.lower, upper: c.upper, equals: c.equals })
-            .collect();
+        let parameter_constraints =
+            self.parameter_constraints.into_iter().map(ParameterConstraint::into_draft).collect();
         let draft = StudyDraft {
             name: self.name,
             project: self.project.unwrap_or_else(default_project),
@@ -552,14 +292,7 @@ impl StudyRequest {
             metrics,
             parameter_constraints,
             cost_metric: self.cost_metric,
-            algorithm: AlgorithmDraft {
-                acquisition: self.algorithm.acquisition,
-                initial_trials: self.algorithm.initial_trials,
-                early_stopping: self.algorithm.early_stopping.into_rule(),
-                hyperparameters: self.algorithm.hyperparameters.into_rule(),
-                input_warping: self.algorithm.input_warping.into_rule(),
-                settings: self.algorithm.settings,
-            },
+            algorithm: self.algorithm.into_draft(),
             network: self.network.map(Into::into),
             budget: self.budget.into(),
             default_lease_seconds: self.default_lease_seconds,
@@ -579,41 +312,5 @@ impl Metric {
             GoalName::Record => GoalDraft::Record,
         };
         MetricDraft { name: self.name, goal, lower: self.lower, upper: self.upper, reference: self.reference }
-    }
-}
-
-impl From<ScaleName> for Scale {
-    fn from(name: ScaleName) -> Self {
-        match name {
-            ScaleName::Linear => Self::Linear,
-            ScaleName::Log => Self::Log,
-        }
-    }
-}
-
-impl Parameter {
-    fn into_draft(self) -> ParameterDraft {
-        match self {
-            Self::Float(p) => ParameterDraft {
-                name: p.name,
-                domain: DomainDraft::Float { low: p.low, high: p.high, scale: p.scale.into(), step: p.step },
-                when: p.when,
-            },
-            Self::Int(p) => ParameterDraft {
-                name: p.name,
-                domain: DomainDraft::Int { low: p.low, high: p.high, scale: p.scale.into(), step: p.step },
-                when: p.when,
-            },
-            Self::Categorical(p) => ParameterDraft {
-                name: p.name,
-                domain: DomainDraft::Categorical { choices: p.choices },
-                when: p.when,
-            },
-            Self::Ordinal(p) => ParameterDraft {
-                name: p.name,
-                domain: DomainDraft::Ordinal { values: p.values },
-                when: p.when,
-            },
-        }
     }
 }
