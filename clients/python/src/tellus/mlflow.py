@@ -55,11 +55,11 @@ class MlflowCallback:
 
     def _found(self, name: str) -> str | None:
         experiment = self._client.get_experiment_by_name(name)
-        return experiment.experiment_id if experiment else None
+        return str(experiment.experiment_id) if experiment else None
 
     def _made(self, name: str) -> str:
         try:
-            return self._client.create_experiment(name)
+            return str(self._client.create_experiment(name))
         except MlflowException:
             # Another process made it in the meantime; else this is its own error.
             found = self._found(name)
