@@ -56,6 +56,11 @@ fn tell(
     }
 }
 
+/// A proposal that was handed out and is awaited.
+fn pending(definition: &Definition, proposal: &Proposal) -> Seen {
+    Seen { standing: Standing::Pending, told_revision: 0, ..tell(definition, proposal, 0, |_| None) }
+}
+
 fn number(parameters: &BTreeMap<String, Json>, name: &str) -> f64 {
     parameters[name].as_f64().unwrap()
 }
@@ -110,6 +115,12 @@ fn the_same_history_gives_the_same_point_with_or_without_a_memo() {
     assert_eq!(Advisor::default().suggest(&definition, &history, 3), batch);
     assert_eq!(Advisor::default().suggest(&definition, &history, 1)[0], batch[0]);
     assert_ne!(batch[0].point, batch[1].point);
+    // The service's own choice is one by one: three points of one ask are those of three asks.
+    let mut answered = history.clone();
+    for (number, one) in (history.len()..).zip(&batch) {
+        assert_eq!(Advisor::default().suggest(&definition, &answered, 1)[0], *one);
+        answered.put(number, pending(&definition, one));
+    }
 }
 
 #[test]
@@ -289,8 +300,19 @@ fn every_acquisition_that_a_study_may_name_proposes_its_points() {
         }
         assert_ne!(proposals[0].point, proposals[1].point);
         assert_eq!(Advisor::default().suggest(&definition, &history, 2), proposals, "{}", algorithm.name);
+        // Two asks at once get what they would get one after the other.
         let each = Advisor::default().suggest_each(&definition, &history, &[1, 1]);
         assert_eq!(Advisor::default().suggest(&definition, &history, 1)[0], each[0], "{}", algorithm.name);
+        let mut answered = history.clone();
+        answered.put(history.len(), pending(&definition, &each[0]));
+        assert_eq!(Advisor::default().suggest(&definition, &answered, 1)[0], each[1], "{}", algorithm.name);
+        // What looks at a weighting of the objectives chooses one by one, and nothing else here moves a batch as a whole.
+        assert_eq!(
+            Advisor::default().suggest(&definition, &history, 1)[0],
+            proposals[0],
+            "{}",
+            algorithm.name
+        );
     }
 }
 

@@ -7,7 +7,7 @@
 
 use super::Advisor;
 use super::history::{Seen, Standing};
-use super::memo::{self, FitMemo};
+use super::memo::{self, Effort, FitMemo};
 use super::policy::form;
 use super::recommend::Predicted;
 use super::suggest::seed;
@@ -48,6 +48,8 @@ const MOST_MODELLED: usize = 1000;
 /// The same where hyperparameters are sampled: some thousand times n³, and sixteen processes.
 const MOST_SAMPLED: usize = 200;
 const MOST_AVERAGED: usize = 500;
+/// A fit to so many observations takes longer than to read one that was kept.
+const DEAR: usize = 100;
 /// Observations beyond which derivatives are left out: each costs as much as a value.
 const MOST_WITH_DERIVATIVES: usize = 1500;
 
@@ -186,8 +188,8 @@ impl<'a> Learner<'a> {
         Self { space: definition.space(), memo: &advisor.memo, seed, form }
     }
 
-    /// What `rows` say of a metric turned by `sign`, with the points in `pending` taken in at their posterior mean.
-    pub(super) fn learn(&self, rows: &Rows, sign: f64, pending: &[&[f64]]) -> Result<Belief, SurrogateError> {
+    /// What `rows` say of a metric turned by `sign`.
+    pub(super) fn learn(&self, rows: &Rows, sign: f64) -> Result<Belief, SurrogateError> {
         let distances: Vec<Distance> = self.space.coordinates().iter().map(|&c| Distance::of(c)).collect();
         let d = distances.len();
         let seen = rows.seen(self.space);
@@ -206,7 +208,9 @@ impl<'a> Learner<'a> {
         let first = first.some(&telling, d);
         let kernel = kernel(&distances, seen.shaping, form);
         let kernel = kernel.as_ref();
-        let fitted = self.memo.get_or(self.key(&first, sign, form), || match form.averaging {
+        let is_dear = form.averaging.is_some() || telling.len() >= DEAR;
+        let effort = if is_dear { Effort::Much } else { Effort::Little };
+        let fitted = self.memo.get_or(self.key(&first, sign, form), effort, || match form.averaging {
             Some(prior) => first.sample(kernel, sign, prior, self.seed),
             None => first.fit(kernel, sign, self.seed),
         })?;
@@ -216,11 +220,7 @@ impl<'a> Learner<'a> {
         self.memo.saw_jitter(process.jitter());
         let sampled = fitted.sampled_processes(kernel, &modelled)?;
         let scale = fitted.output.clone();
-        let mut belief = Belief { process, sampled, scale, fitted, fitted_to: telling.len(), rows };
-        for place in pending {
-            belief.await_at(place);
-        }
-        Ok(belief)
+        Ok(Belief { process, sampled, scale, fitted, fitted_to: telling.len(), rows })
     }
 
     /// What a fit depends on.

@@ -20,7 +20,7 @@ mod through;
 
 pub use history::{History, Seen, Standing, curve};
 pub use insights::{CrossCheck, Decision, Expected, Insights, LeftOut, MetricModel};
-pub use memo::Counts;
+pub use memo::{Counts, FitKey, KeptFits};
 pub use recommend::{Predicted, Recommendation, pareto_front};
 pub use remaining::Remaining;
 pub use stopping::Curve;
@@ -39,6 +39,11 @@ pub struct Advisor {
 }
 
 impl Advisor {
+    /// With a place where fits that take long are kept beyond this process.
+    pub fn beside(kept: Box<dyn KeptFits>) -> Self {
+        Self { memo: memo::FitMemo::beside(kept), ..Self::default() }
+    }
+
     /// How often what happened.
     pub fn counts(&self) -> Counts {
         self.memo.counts()

@@ -42,7 +42,7 @@ impl Gathered {
         number: usize,
     ) -> Result<Self, SurrogateError> {
         let learner = Learner::new(advisor, definition, told.len());
-        let learn = |rows: &Rows, sign: f64| learner.learn(rows, sign, &[]);
+        let learn = |rows: &Rows, sign: f64| learner.learn(rows, sign);
         let mut constraints = Vec::new();
         for (index, metric) in definition.metrics().iter().enumerate() {
             let rows = Rows::of_metric(told, index);

@@ -133,7 +133,7 @@ impl Advisor {
                     return Ok(None);
                 }
                 let sign = metric.direction().map_or(1.0, Direction::sign);
-                learner.learn(&rows, sign, &[]).map(Some)
+                learner.learn(&rows, sign).map(Some)
             })
             .collect()
     }

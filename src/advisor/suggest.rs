@@ -160,16 +160,12 @@ impl Suggesting<'_> {
 
     /// Adds `count` proposals by the models.
     fn model(&mut self, advisor: &Advisor, count: usize) -> Result<(), SurrogateError> {
-        let proposed: Vec<Vec<f64>> =
-            self.proposed.iter().map(|proposal| self.definition.space().encode(&proposal.point)).collect();
-        let pending: Vec<&[f64]> = self.history.pending().chain(proposed.iter().map(Vec::as_slice)).collect();
-        let mut models = Models::learn(self.definition, advisor, self.history, &pending, self.number())?;
+        let mut models =
+            Models::learn(self.definition, advisor, self.history, &self.awaited(), self.number())?;
         for _ in 0..count {
             let number = self.number();
             if models.is_scalarized && number != models.number {
-                let pending: Vec<Vec<f64>> = self.awaited();
-                let pending: Vec<&[f64]> = pending.iter().map(Vec::as_slice).collect();
-                models = Models::learn(self.definition, advisor, self.history, &pending, number)?;
+                models = Models::learn(self.definition, advisor, self.history, &self.awaited(), number)?;
             }
             let search = Search {
                 space: self.definition.space(),
@@ -188,9 +184,8 @@ impl Suggesting<'_> {
                 None => {
                     let before = self.proposed.len();
                     self.fill(before + 1, origin::FALLBACK);
-                    if self.proposed.len() == before {
-                        break;
-                    }
+                    let Some(filled) = self.proposed.get(before) else { break };
+                    models.await_at(&self.definition.space().encode(&filled.point));
                 }
             }
         }
@@ -256,12 +251,12 @@ impl Models {
         definition: &Definition,
         advisor: &Advisor,
         history: &History,
-        pending: &[&[f64]],
+        pending: &[Vec<f64>],
         number: usize,
     ) -> Result<Self, SurrogateError> {
         let told = &history.told();
         let learner = Learner::new(advisor, definition, told.len());
-        let learn = |rows: &Rows, sign: f64| learner.learn(rows, sign, pending);
+        let learn = |rows: &Rows, sign: f64| learner.learn(rows, sign);
         let mut constraints = Vec::new();
         for (index, metric) in definition.metrics().iter().enumerate() {
             if let Goal::Constrain { lower, upper } = metric.goal {
@@ -321,9 +316,10 @@ impl Models {
             if let Some(incumbents) = belief.incumbents(places) {
                 models.around = best.iter().take(AROUND).map(|(_, x)| x.to_vec()).collect();
                 models.objective = Some((belief, incumbents));
-                pending.iter().for_each(|place| models.expect_of(place));
             }
         }
+        // One by one as they were handed out, so that points of one ask and of several come out alike to the last bit.
+        pending.iter().for_each(|place| models.await_at(place));
         if models.objective.is_none() && models.constraints.is_empty() && models.success.is_none() {
             return Err(SurrogateError::Empty);
         }

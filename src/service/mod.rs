@@ -8,6 +8,7 @@ mod ahead;
 mod course;
 mod desk;
 mod error;
+mod fits;
 mod learned;
 mod listeners;
 mod meters;
@@ -40,6 +41,7 @@ pub use networks::{CompositeError, NetworkError};
 use ahead::Ahead;
 use course::Courses;
 use desk::{Desk, WaitingAsk};
+use fits::StoredFits;
 use listeners::Listeners;
 use networks::Networks;
 use notices::Notices;
@@ -120,9 +122,9 @@ struct Inner {
 }
 
 impl Service {
-    /// A service on a store.
+    /// A service on a store, within a runtime.
     pub fn new(store: Arc<dyn Store>, options: Options) -> Self {
-        let advisor = Arc::new(Advisor::default());
+        let advisor = Arc::new(Advisor::beside(Box::new(StoredFits::new(Arc::clone(&store)))));
         let meters = Meters::new(Arc::clone(&advisor));
         let inner = Inner {
             store: Arc::clone(&store),

@@ -155,7 +155,7 @@ pub trait Store: Access + Archive + Notices {
     /// Events of a study after `revision`, oldest first, at most `limit`.
     async fn events(&self, study: StudyId, after: u64, limit: u32) -> Result<EventPage>;
 
-    /// Removes answers and events that are older than 7 days, and all but the last 100,000 events of each study.
+    /// Removes answers, events and fits that are older than 7 days, and all but the last 100,000 events of each study.
     async fn prune(&self) -> Result<()>;
 
     /// The answer kept for a key, if any.
@@ -163,6 +163,12 @@ pub trait Store: Access + Archive + Notices {
 
     /// Keeps the answer of a request that changed nothing (a refusal). An answer that is there already stays.
     async fn keep_answer(&self, key: &IdempotencyKey, answer: &Answer) -> Result<()>;
+
+    /// A fit of the surrogate as it was kept, by the digest of what it was fitted to and by the numerics that made it.
+    async fn kept_fit(&self, digest: &[u8; 32], made_by: &str) -> Result<Option<String>>;
+
+    /// Keeps a fit; one that is there already stays.
+    async fn keep_fit(&self, digest: &[u8; 32], made_by: &str, fitted: &str) -> Result<()>;
 
     /// Keeps a network.
     async fn create_network(&self, network: NewNetwork) -> Result<NetworkRecord>;

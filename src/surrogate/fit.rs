@@ -1,8 +1,9 @@
 //! The fit of the hyperparameters: maximum a posteriori by multi-start quasi-Newton with analytic gradients.
 //!
 //! Free are the logarithms of the kernel's hyperparameters and of the noise variances, and the constant mean; the
-//! priors are in [`log_posterior`]. Starts: the priors' centre, and a scrambled Sobol point or, where
-//! the kernel has trends, the place where these explain nearly everything; or hyperparameters known from before.
+//! priors are in [`log_posterior`]. Starts: the priors' centre; a scrambled Sobol point or, where the kernel has trends,
+//! the place where these explain nearly everything; and, of enough observations, a place where noise explains much. Or
+//! hyperparameters known from before.
 
 use std::cell::RefCell;
 
@@ -14,13 +15,18 @@ use crate::quasi_newton::{Bounds, Differentiable, Minimum, minimize};
 use crate::space::sobol::Sobol;
 
 /// Starting places of the fit beside the prior's centre.
-const STARTS: usize = 1;
+const STARTS: u64 = 1;
 /// Most iterations from one start, and the gain relative to the value's size below which they end: what a tighter
 /// one gains is below what two transforms of the output differ by.
 const ITERATIONS: u64 = 60;
 /// Iterations of a climb before it is compared with others: enough to tell which is worth finishing.
 const SCOUTING: u64 = 3;
 const TOLERANCE: f64 = 1e-3;
+/// Observations a coordinate from which on a rugged function and a noisy one can be told apart. Of fewer, a search does
+/// better to take the function for rugged (`docs/decisions/hyperparameters.md`).
+const TELLS_NOISE: usize = 10;
+/// The noise variance of the start where it explains much.
+const MUCH_NOISE: f64 = 0.1;
 /// Bounds of the logarithms.
 const LOG_LENGTHSCALE: (f64, f64) = (-5.3, 5.3);
 const LOG_VARIANCE: (f64, f64) = (-6.9, 6.9);
@@ -72,7 +78,7 @@ impl<'a> Climb<'a> {
         observations: &Observations,
         seed: u64,
     ) -> Result<Self, SurrogateError> {
-        let starts = starts(kernel, observations.has_derivatives(), seed);
+        let starts = starts(kernel, observations, seed);
         Self::from(&starts, kernel, observations, SCOUTING)
     }
 
@@ -201,30 +207,36 @@ fn box_of(kernel: &dyn Kernel, has_derivatives: bool) -> (Vec<f64>, Vec<f64>) {
     bounds.into_iter().unzip()
 }
 
-fn starts(kernel: &dyn Kernel, has_derivatives: bool, seed: u64) -> Vec<Vec<f64>> {
+fn starts(kernel: &dyn Kernel, observations: &Observations, seed: u64) -> Vec<Vec<f64>> {
+    let has_derivatives = observations.has_derivatives();
     let centre = &centre(kernel);
     let roles = kernel.roles();
     let mut starts = vec![centre.to_free(has_derivatives)];
     if roles.contains(&Role::Trend) {
         starts.push(of_trends(&roles, centre).to_free(has_derivatives));
-        return starts;
+    } else {
+        starts.extend((0..STARTS).map(|index| drawn(&roles, centre.to_free(has_derivatives), seed, index)));
     }
-    let sobol = Sobol::new(roles.len() + 1, seed);
-    for index in 0..STARTS {
-        let uniform = sobol.point(index as u64);
-        let mut start = centre.to_free(has_derivatives);
-        for (i, role) in roles.iter().enumerate() {
-            start[i] = match role {
-                Role::Lengthscale { .. } => -2.3 + 3.7 * uniform[i],
-                Role::Variance => -1.0 + 2.0 * uniform[i],
-                // Kernels with these start elsewhere.
-                Role::Trend | Role::MainEffect { .. } | Role::Warping { .. } => start[i],
-            };
-        }
-        start[roles.len()] = -16.0 + 15.0 * uniform[roles.len()];
-        starts.push(start);
+    if observations.outputs().len() >= TELLS_NOISE * kernel.distances().len() {
+        let noise = Noise { value: MUCH_NOISE, ..centre.noise };
+        starts.push(Hyperparameters { noise, ..centre.clone() }.to_free(has_derivatives));
     }
     starts
+}
+
+/// A scrambled Sobol point, its other coordinates those of the centre.
+fn drawn(roles: &[Role], mut start: Vec<f64>, seed: u64, index: u64) -> Vec<f64> {
+    let uniform = Sobol::new(roles.len() + 1, seed).point(index);
+    for (i, role) in roles.iter().enumerate() {
+        start[i] = match role {
+            Role::Lengthscale { .. } => -2.3 + 3.7 * uniform[i],
+            Role::Variance => -1.0 + 2.0 * uniform[i],
+            // Kernels with these start elsewhere.
+            Role::Trend | Role::MainEffect { .. } | Role::Warping { .. } => start[i],
+        };
+    }
+    start[roles.len()] = -16.0 + 15.0 * uniform[roles.len()];
+    start
 }
 
 /// Where the trends explain nearly everything: an optimum of its own, for functions that are of their kind.

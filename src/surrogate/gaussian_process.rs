@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use faer::Mat;
+use serde::{Deserialize, Serialize};
 
 use super::factor::Factor;
 use super::kernel::Kernel;
@@ -42,7 +43,7 @@ const JITTERS: [f64; 6] = [0.0, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2];
 const LEAST_VARIANCE: f64 = 1e-16;
 
 /// Variances of the noise that is learned, which add to what is known of each observation.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Noise {
     /// Of a value.
     pub value: f64,

@@ -12,6 +12,8 @@
 //! - noise variances: log-normal around 10⁻⁴ and wide, so that a noise-free function is recognized as such;
 //! - mean: normal around 0.
 
+use serde::{Deserialize, Serialize};
+
 use super::factor::Factor;
 use super::gaussian_process::{GaussianProcess, Noise, SurrogateError};
 use super::kernel::{Kernel, Record, Role};
@@ -19,7 +21,7 @@ use super::lanes::dot;
 use super::observations::{Functional, Observations};
 
 /// What a Gaussian process is made with, beside the form of its kernel.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Hyperparameters {
     /// The kernel's, in the order of its roles: lengthscales in units of the unit cube, variances in units of the
     /// standardized output's variance.

@@ -4,6 +4,10 @@
 //! one whose marginal likelihood, in the units of the untransformed output and with the usual price for each number
 //! learned (½ ln n, Schwarz 1978), is the largest is taken. Standard errors and derivatives go through the slope.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
 use super::fit::Climb;
 use super::gaussian_process::{GaussianProcess, SurrogateError};
 use super::kernel::Kernel;
@@ -41,7 +45,7 @@ pub enum Shaping {
 }
 
 /// What was fitted.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fitted {
     /// The shape of the output.
     pub output: Output,
@@ -50,7 +54,7 @@ pub struct Fitted {
     /// Samples of the hyperparameters, where they are to be averaged over.
     pub samples: Vec<Hyperparameters>,
     /// Each transform that was tried, with its log posterior in common units after as many iterations as the others'.
-    pub tried: Vec<(&'static str, f64)>,
+    pub tried: Vec<(Cow<'static, str>, f64)>,
 }
 
 /// Largest variance that a known error has in the model: what is known no better than this says nothing.
@@ -150,7 +154,8 @@ impl Seen {
         let worth = |(output, _, climb): &(Output, Observations, Climb)| {
             climb.log_density() + output.log_jacobian(&self.values, &standard)
         };
-        let tried: Vec<_> = climbs.iter().map(|climb| (climb.0.transform().name(), worth(climb))).collect();
+        let tried: Vec<_> =
+            climbs.iter().map(|climb| (climb.0.transform().name().into(), worth(climb))).collect();
         let best = climbs.into_iter().reduce(|a, b| if worth(&b) > worth(&a) { b } else { a });
         let Some((output, observations, climb)) = best else { return Err(SurrogateError::Empty) };
         let hyperparameters = climb.finish(&observations).hyperparameters();

@@ -12,6 +12,8 @@
 //! Values of any finite size: they are scaled before they are squared. Predictions come back by
 //! quadrature, for a mean does not go through a curve.
 
+use serde::{Deserialize, Serialize};
+
 /// A number in a metric's units under a normal belief.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moments {
@@ -24,7 +26,8 @@ pub struct Moments {
 }
 
 /// The transform T.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Transform {
     /// T(z) = z.
     None,
@@ -51,7 +54,7 @@ pub enum Transform {
 }
 
 /// The way from a metric's units to a model's, and back.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Output {
     sign: f64,
     centre: f64,

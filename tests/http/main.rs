@@ -56,6 +56,7 @@ mod crash;
 mod dashboard;
 mod examples;
 mod failover;
+mod fits;
 mod mcp;
 mod metrics;
 mod networks;

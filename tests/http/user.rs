@@ -103,15 +103,15 @@ pub(crate) async fn two_projects(database: &str) -> (Server, User, [User; 2]) {
     (server, admin, [ada, bob])
 }
 
-/// Executes a statement on a database behind the server's back.
-pub(crate) async fn execute(database: &str, statement: &str) {
+/// Executes a statement on a database behind the server's back. Returns how many rows it changed.
+pub(crate) async fn execute(database: &str, statement: &str) -> u64 {
     use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
     let statement = AssertSqlSafe(statement.to_owned());
     if database.starts_with("sqlite:") {
         let mut connection = SqliteConnection::connect(database).await.unwrap();
-        sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+        sqlx::raw_sql(statement).execute(&mut connection).await.unwrap().rows_affected()
     } else {
         let mut connection = PgConnection::connect(database).await.unwrap();
-        sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+        sqlx::raw_sql(statement).execute(&mut connection).await.unwrap().rows_affected()
     }
 }

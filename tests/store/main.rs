@@ -115,7 +115,8 @@ on_both! {
         what_is_cut_or_there_already_changes_nothing,
     }
     upkeep {
-        old_events_and_answers_are_pruned,
+        old_events_answers_and_fits_are_pruned,
+        a_fit_is_kept_for_numerics_like_those_that_made_it,
         a_newer_schema_is_left_alone,
         two_servers_work_on_one_database,
         what_cannot_be_read_is_said,

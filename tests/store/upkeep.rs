@@ -7,12 +7,13 @@ use tellus::store::StoreError;
 
 use crate::given::{self, Database};
 
-pub(crate) async fn old_events_and_answers_are_pruned(database: &Database) {
+pub(crate) async fn old_events_answers_and_fits_are_pruned(database: &Database) {
     let store = &database.store;
     let study = given::study(store).await;
     given::hand_out(store, study, (0..5).map(given::proposal).collect()).await;
     for name in ["young", "old"] {
         store.keep_answer(&given::key(name), &given::answer(name)).await.unwrap();
+        store.keep_fit(&[7; 32], name, "{}").await.unwrap();
     }
     store.prune().await.unwrap();
     let page = store.events(study, 0, 10).await.unwrap();
@@ -22,6 +23,7 @@ pub(crate) async fn old_events_and_answers_are_pruned(database: &Database) {
     database
         .execute("UPDATE idempotency_keys SET created_at = '2020-01-01T00:00:00+00:00' WHERE key = 'old'")
         .await;
+    database.execute("UPDATE fits SET created_at = '2020-01-01T00:00:00+00:00' WHERE made_by = 'old'").await;
     store.prune().await.unwrap();
     let page = store.events(study, 0, 10).await.unwrap();
     assert_eq!((page.events[0].revision, page.events.len(), page.reset), (3, 4, true));
@@ -29,6 +31,8 @@ pub(crate) async fn old_events_and_answers_are_pruned(database: &Database) {
     assert!(!store.events(study, 2, 10).await.unwrap().reset);
     assert!(store.kept_answer(&given::key("old")).await.unwrap().is_none());
     assert!(store.kept_answer(&given::key("young")).await.unwrap().is_some());
+    assert!(store.kept_fit(&[7; 32], "old").await.unwrap().is_none());
+    assert!(store.kept_fit(&[7; 32], "young").await.unwrap().is_some());
 
     // As if the study had lived through 100,003 changes: all but the last three events are too many.
     database.execute("UPDATE studies SET revision = 100003").await;
@@ -41,6 +45,18 @@ pub(crate) async fn old_events_and_answers_are_pruned(database: &Database) {
     assert!(!store.events(study, 100_003, 10).await.unwrap().reset);
 }
 
+pub(crate) async fn a_fit_is_kept_for_numerics_like_those_that_made_it(database: &Database) {
+    let (store, second) = (&database.store, database.second_store().await);
+    assert_eq!(store.kept_fit(&[1; 32], "here").await.unwrap(), None);
+    store.keep_fit(&[1; 32], "here", "first").await.unwrap();
+    store.keep_fit(&[1; 32], "there", "other").await.unwrap();
+    // Two servers made the same: one of them stays.
+    second.keep_fit(&[1; 32], "here", "second").await.unwrap();
+    assert_eq!(second.kept_fit(&[1; 32], "here").await.unwrap().as_deref(), Some("first"));
+    assert_eq!(second.kept_fit(&[1; 32], "there").await.unwrap().as_deref(), Some("other"));
+    assert_eq!(second.kept_fit(&[2; 32], "here").await.unwrap(), None);
+}
+
 pub(crate) async fn a_newer_schema_is_left_alone(database: &Database) {
     database
         .execute(
@@ -49,9 +65,9 @@ pub(crate) async fn a_newer_schema_is_left_alone(database: &Database) {
         )
         .await;
     let refused = database.second_store().await.migrate().await.unwrap_err();
-    assert!(matches!(refused, StoreError::NewerSchema { found: 9999, known: 3 }), "{refused}");
+    assert!(matches!(refused, StoreError::NewerSchema { found: 9999, known: 5 }), "{refused}");
     let schema = database.second_store().await.schema().await.unwrap();
-    assert_eq!((schema.found, schema.known), (9999, 3));
+    assert_eq!((schema.found, schema.known), (9999, 5));
     database.execute("DELETE FROM _sqlx_migrations WHERE version > 2").await;
     assert_eq!(database.store.schema().await.unwrap().found, 2);
     database.execute("DROP TABLE _sqlx_migrations").await;

@@ -1,7 +1,5 @@
 //! The rooms of pure mathematics, compiled without the service around them.
 
-#![allow(dead_code, reason = "the rooms hold more than the benchmarks need")]
-
 #[path = "../../../src/acquisition/mod.rs"]
 pub mod acquisition;
 #[path = "../../../src/advisor/mod.rs"]

@@ -99,6 +99,7 @@ impl Backend {
             .bind(before)
             .execute(&mut *transaction)
             .await?;
+        sqlx::query("DELETE FROM fits WHERE created_at < $1").bind(before).execute(&mut *transaction).await?;
         sqlx::query("DELETE FROM events WHERE at < $1").bind(before).execute(&mut *transaction).await?;
         sqlx::query(
             "DELETE FROM events WHERE study_id IN (SELECT id FROM studies WHERE revision > $1) \

@@ -37,6 +37,7 @@ mod archive;
 mod attach;
 mod audit;
 mod events;
+mod fits;
 mod glances;
 mod hand_out;
 mod keys;
@@ -281,6 +282,14 @@ impl Store for Backend {
 
     async fn keep_answer(&self, key: &IdempotencyKey, answer: &Answer) -> Result<()> {
         transact!(self.keep_refusal(key, answer))
+    }
+
+    async fn kept_fit(&self, digest: &[u8; 32], made_by: &str) -> Result<Option<String>> {
+        self.find_fit(digest, made_by).await
+    }
+
+    async fn keep_fit(&self, digest: &[u8; 32], made_by: &str, fitted: &str) -> Result<()> {
+        transact!(self.insert_fit(digest, made_by, fitted))
     }
 
     async fn create_network(&self, network: NewNetwork) -> Result<NetworkRecord> {
