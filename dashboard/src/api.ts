@@ -119,6 +119,7 @@ export const api = {
   changeTrial: (study: string, number: number, patch: Schemas["TrialPatch"]) =>
     send<Trial>("PATCH", fill("/v1/studies/{study}/trials/{number}", { study, number }), patch),
   self: () => send<Token>("GET", "/v1/tokens/self" satisfies Path),
+  sessionOptions: () => send<Schemas["SessionOptions"]>("GET", "/v1/session" satisfies Path),
   signIn: (token: string) => send<Token>("POST", "/v1/session" satisfies Path, { token } satisfies Schemas["SessionRequest"]),
   signOut: () => send<void>("DELETE", "/v1/session" satisfies Path),
   tokens: (query: Query<"list_tokens">) => send<Schemas["TokenList"]>("GET", withQuery("/v1/tokens", query)),

@@ -1,7 +1,7 @@
 // Signing in, being refused, tokens, projects, quotas and the log, on a server that asks who one is.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { browse, client, open, serve, token, violations } from "./given.mjs";
+import { browse, client, freePort, issue, open, serve, token, violations } from "./given.mjs";
 
 let server, browser, page, admin;
 before(async () => {
@@ -98,3 +98,44 @@ for (const [theme, width] of [["light", 1360], ["dark", 390]]) {
     await seen.context().close();
   });
 }
+
+test("people sign in at the issuer of their lab, and come back to where they were", async () => {
+  const port = await freePort();
+  const issuer = await issue(`http://127.0.0.1:${port}/v1/sign-in/callback`, { ada: { name: "Ada Lovelace", groups: ["chemists"] }, eve: { name: "Eve" } });
+  const also = ["--oidc-issuer", issuer.url, "--oidc-client-id", "tellus", "--oidc-scope", "profile,groups", "--oidc-role", "chemists:default=owner", "--public-url", `http://127.0.0.1:${port}`];
+  process.env.TELLUS_OIDC_CLIENT_SECRET = "the client's secret / %";
+  const lab = await serve({ listen: `127.0.0.1:${port}`, auth: true, also });
+  const visitor = await open(browser);
+  const signIn = async (login) => {
+    await visitor.getByRole("link", { name: /Sign in with 127\.0\.0\.1/ }).click();
+    await visitor.getByPlaceholder("Enter any login").fill(login);
+    await visitor.getByPlaceholder("and password").fill("any");
+    await visitor.getByRole("button", { name: "Sign-in" }).click();
+    await visitor.getByRole("button", { name: "Continue" }).click();
+  };
+  try {
+    await visitor.goto(`${lab.url}/access/audit`);
+    await visitor.getByRole("heading", { name: "Sign in" }).waitFor();
+    assert.deepEqual(await violations(visitor), []);
+    await signIn("ada");
+    await visitor.getByRole("cell", { name: "sign_in" }).waitFor();
+    assert.equal(new URL(visitor.url()).pathname, "/access/audit");
+    await visitor.getByRole("link", { name: "Tokens" }).click();
+    await visitor.getByRole("row", { name: /Ada Lovelace.*signs in at 127/ }).waitFor();
+    await visitor.getByRole("button", { name: /Signed in as Ada Lovelace/ }).click();
+    await visitor.getByRole("heading", { name: "Sign in" }).waitFor();
+    assert.deepEqual(visitor.wrong, []);
+
+    // Somebody else at the same machine, who has no role.
+    await visitor.context().clearCookies();
+    await signIn("eve");
+    await visitor.getByRole("alert").waitFor();
+    assert.match(await visitor.getByRole("alert").textContent(), /no role here/);
+    assert.deepEqual(await violations(visitor), []);
+  } finally {
+    delete process.env.TELLUS_OIDC_CLIENT_SECRET;
+    await lab.stop();
+    lab.remove();
+    issuer.stop();
+  }
+});

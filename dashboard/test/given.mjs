@@ -2,8 +2,10 @@
 //
 // TELLUS_BIN names the program, CHROMIUM the browser; target/debug/tellus and the one in PATH where they are not set.
 import { execFileSync, execSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,11 +14,11 @@ import { chromium } from "playwright-core";
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const binary = process.env.TELLUS_BIN ?? join(root, "target/debug/tellus");
 
-/** Starts the program; `listen` keeps a port over a restart, `database` a database; with `auth` it asks for tokens. */
-export async function serve({ listen = "127.0.0.1:0", database, auth = false } = {}) {
+/** Starts the program; `listen` keeps a port over a restart, `database` a database; with `auth` it asks for tokens; `also` are further arguments. */
+export async function serve({ listen = "127.0.0.1:0", database, auth = false, also = [] } = {}) {
   const folder = database ? null : mkdtempSync(join(tmpdir(), "tellus-dashboard-"));
   const file = database ?? `sqlite:${join(folder, "tellus.sqlite")}`;
-  const child = spawn(binary, ["serve", "--listen", listen, "--database", file, ...(auth ? ["--auth"] : [])], { env: { ...process.env, RUST_LOG: "error" }, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(binary, ["serve", "--listen", listen, "--database", file, ...(auth ? ["--auth"] : []), ...also], { env: { ...process.env, RUST_LOG: "error" }, stdio: ["ignore", "pipe", "inherit"] });
   const url = await new Promise((resolve, reject) => {
     let text = "";
     child.on("exit", (code) => reject(new Error(`the server ended with ${code}`)));
@@ -34,6 +36,27 @@ export async function serve({ listen = "127.0.0.1:0", database, auth = false } =
       child.kill("SIGKILL");
     });
   return { url, database: file, stop, remove: () => folder && rmSync(folder, { recursive: true, force: true }), api: client(url) };
+}
+
+/** A port that nothing listens at. */
+export async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** An issuer that people sign in at, as tests/issuer starts it, which sends them back to `redirect`. */
+export async function issue(redirect, accounts) {
+  const script = fileURLToPath(new URL("../../tests/issuer/issuer.mjs", import.meta.url));
+  const child = spawn("node", [script, redirect], { stdio: ["pipe", "pipe", "ignore"] });
+  const [said] = await once(child.stdout, "data");
+  const url = said.toString().trim();
+  child.stdout.resume();
+  await fetch(`${url}/control`, { method: "POST", body: JSON.stringify({ accounts }) });
+  return { url, stop: () => child.kill() };
 }
 
 /** A token that the program makes in a database. */

@@ -10,6 +10,7 @@ pub(crate) mod place;
 pub(crate) mod plot;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod sign_in;
 pub(crate) mod token;
 
 use std::net::SocketAddr;

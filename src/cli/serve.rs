@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use super::Failure;
+use super::sign_in::OpenId;
 
 /// How long a stop waits for what was accepted.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
@@ -81,6 +82,8 @@ pub(crate) struct Serve {
     /// A proxy is in front: where a request comes from is the last address of its `X-Forwarded-For`.
     #[arg(long, env = "TELLUS_BEHIND_PROXY")]
     behind_proxy: bool,
+    #[command(flatten)]
+    open_id: OpenId,
     /// How the log is written, to standard error.
     #[arg(long, env = "TELLUS_LOG_FORMAT", default_value = "text")]
     log_format: LogFormat,
@@ -140,6 +143,9 @@ pub(crate) async fn serve(arguments: Serve) -> Result<(), Failure> {
     if !address.ip().is_loopback() && !arguments.insecure && !arguments.auth {
         return Err(Failure::Exposed(address));
     }
+    let mut allow_hosts = arguments.allow_hosts;
+    allow_hosts.extend(arguments.open_id.host());
+    let sign_in = arguments.open_id.sign_in()?;
     let store = arguments.database.connect().await?;
     let listener = TcpListener::bind(address).await.map_err(|source| Failure::Listen { address, source })?;
     let address = listener.local_addr().map_err(Failure::Serve)?;
@@ -149,7 +155,10 @@ pub(crate) async fn serve(arguments: Serve) -> Result<(), Failure> {
         authentication: if arguments.auth { Authentication::Tokens } else { Authentication::None },
         origin: if arguments.behind_proxy { Origin::Proxy } else { Origin::Connection },
     };
-    let app = App::new(service.clone(), arguments.allow_hosts, stop.clone()).admitting(admission);
+    let mut app = App::new(service.clone(), allow_hosts, stop.clone()).admitting(admission);
+    if let Some(sign_in) = sign_in {
+        app = app.signing_in(sign_in);
+    }
     let maintenance = tokio::spawn({
         let stop = stop.clone();
         async move { service.maintain(stop).await }

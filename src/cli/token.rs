@@ -55,7 +55,8 @@ enum Action {
     },
 }
 
-fn role(text: &str) -> Result<(String, Role), String> {
+/// `project=role`.
+pub(crate) fn role(text: &str) -> Result<(String, Role), String> {
     let (project, role) = text.split_once('=').ok_or("a role is given as project=role")?;
     let role = Role::from_name(role).ok_or("a role is viewer, experimenter, owner or admin")?;
     if role == Role::Admin && project != EVERY_PROJECT {

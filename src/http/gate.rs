@@ -86,7 +86,7 @@ fn need(method: &Method, route: &str) -> Need {
         | "/v1/import" => Need::Token,
         "/v1/projects/{project}" => Need::Project,
         "/v1/session" if deletes => Need::Token,
-        "/v1/session" => Need::Nothing,
+        "/v1/session" | "/v1/sign-in" | "/v1/sign-in/callback" => Need::Nothing,
         _ if reads => at(route, Role::Viewer),
         _ => at(route, Role::Experimenter),
     }
@@ -178,7 +178,7 @@ async fn identify(app: &App, request: &Parts) -> Result<Caller, Problem> {
             .map(|(_, token)| token.trim())
             .ok_or_else(unknown)?,
         None => {
-            let session = session_of(headers).ok_or_else(unknown)?;
+            let session = cookie_of(headers, SESSION_COOKIE).ok_or_else(unknown)?;
             // A browser sends the cookie whoever's page makes the request.
             if !matches!(request.method, Method::GET | Method::HEAD) {
                 same_origin(headers)?;
@@ -212,12 +212,12 @@ pub(super) async fn look_up(app: &App, token: &str) -> Result<Arc<TokenRecord>, 
     Ok(record)
 }
 
-/// What the cookie of a session holds.
-fn session_of(headers: &HeaderMap) -> Option<&str> {
+/// What the cookie of this name holds.
+pub(super) fn cookie_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
     cookies
         .flat_map(|cookies| cookies.split(';'))
-        .find_map(|cookie| cookie.trim().strip_prefix(SESSION_COOKIE)?.strip_prefix('='))
+        .find_map(|cookie| cookie.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
 /// Checks that a request comes from a page of this server: by what the browser says of it, or, where it says nothing, by
@@ -246,9 +246,14 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
 
 /// Who begins a session with this token, for the log.
 pub(super) fn actor_of(app: &App, token: &TokenRecord, parts: &Parts) -> Actor {
+    Actor { token: Some(token.id), ..actor_called(app, token.name.clone(), parts) }
+}
+
+/// Somebody of this name who begins a session, for the log.
+pub(super) fn actor_called(app: &App, who: String, parts: &Parts) -> Actor {
     Actor {
-        token: Some(token.id),
-        who: token.name.clone(),
+        token: None,
+        who,
         address: address(app.admission.origin, &parts.headers, &parts.extensions),
         request_id: text(&parts.headers, "x-request-id"),
     }
@@ -286,8 +291,9 @@ mod tests {
             pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
         };
         let cookies = headers(&[("cookie", "a=b; tellus_session=tellus_1; c=d")]);
-        assert_eq!(session_of(&cookies), Some("tellus_1"));
-        assert_eq!(session_of(&headers(&[("cookie", "tellus_session2=x; xtellus_session=y")])), None);
+        assert_eq!(cookie_of(&cookies, SESSION_COOKIE), Some("tellus_1"));
+        let others = headers(&[("cookie", "tellus_session2=x; xtellus_session=y")]);
+        assert_eq!(cookie_of(&others, SESSION_COOKIE), None);
         assert!(same_origin(&headers(&[("sec-fetch-site", "same-origin")])).is_ok());
         assert!(same_origin(&headers(&[("origin", "https://lab:8080"), ("host", "lab:8080")])).is_ok());
         for refused in [

@@ -25,6 +25,7 @@ mod projects;
 mod rates;
 mod secret;
 mod session;
+mod sign_in;
 mod studies;
 mod tokens;
 mod trials;
@@ -50,6 +51,7 @@ pub use document::{document, document_json};
 pub use gate::{Admission, Authentication, Origin};
 pub use problem::{Cause, Problem};
 pub use secret::Secret;
+pub use sign_in::{Client, ClientError, Provider, RoleRule, RoleRules, SignIn};
 
 /// Largest body of a request.
 pub const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -69,6 +71,8 @@ pub struct App {
     /// Ends event streams when the server stops.
     stop: CancellationToken,
     admission: Admission,
+    /// Where people sign in, if they do.
+    sign_in: Option<Arc<SignIn>>,
     remembered: Arc<secret::Remembered>,
     rates: Arc<rates::Rates>,
     /// Places for imports.
@@ -85,6 +89,7 @@ impl App {
             in_progress: Arc::default(),
             stop,
             admission: Admission::default(),
+            sign_in: None,
             remembered: Arc::default(),
             rates: Arc::default(),
             imports: Arc::new(Semaphore::new(MOST_IMPORTS)),
@@ -95,6 +100,12 @@ impl App {
     #[must_use]
     pub fn admitting(self, admission: Admission) -> Self {
         Self { admission, ..self }
+    }
+
+    /// The same, where people sign in like this.
+    #[must_use]
+    pub fn signing_in(self, sign_in: SignIn) -> Self {
+        Self { sign_in: Some(Arc::new(sign_in)), ..self }
     }
 
     /// The service in the name of who asks.
@@ -131,7 +142,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(projects::get_project, projects::change_project, projects::delete_project))
         .routes(routes!(tokens::create_token, tokens::list_tokens))
         .routes(routes!(tokens::get_own_token))
-        .routes(routes!(session::begin_session, session::end_session))
+        .routes(routes!(sign_in::get_session_options, session::begin_session, session::end_session))
+        .routes(routes!(sign_in::sign_in))
+        .routes(routes!(sign_in::sign_in_callback))
         .routes(routes!(tokens::get_token, tokens::revoke_token))
         .routes(routes!(audit::list_audit))
         .routes(routes!(archive::export_studies))

@@ -17,7 +17,7 @@ use super::{App, Cause, Problem};
 use crate::store::access::NewToken;
 
 /// How long a session lasts.
-const LASTS: TimeDelta = TimeDelta::hours(12);
+pub(super) const LASTS: TimeDelta = TimeDelta::hours(12);
 
 /// Begin a session
 ///
@@ -80,8 +80,12 @@ pub(super) async fn end_session(State(app): State<App>, caller: Caller) -> Resul
 }
 
 fn cookie(value: &str, seconds: i64, is_secure: bool) -> Result<HeaderValue, Problem> {
-    let secure = if is_secure { "; Secure" } else { "" };
-    let cookie =
-        format!("{SESSION_COOKIE}={value}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}{secure}");
+    let cookie = cookie_text(value, seconds, is_secure);
     HeaderValue::from_str(&cookie).map_err(|error| Problem::new(Cause::Internal, error.to_string()))
+}
+
+/// The cookie of a session, whose value is a token.
+pub(super) fn cookie_text(value: &str, seconds: i64, is_secure: bool) -> String {
+    let secure = if is_secure { "; Secure" } else { "" };
+    format!("{SESSION_COOKIE}={value}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}{secure}")
 }

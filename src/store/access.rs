@@ -112,6 +112,15 @@ pub struct ProjectRecord {
     pub created_at: DateTime<Utc>,
 }
 
+/// Somebody who signs in at an issuer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// The issuer's URL.
+    pub issuer: String,
+    /// What the issuer calls them, for ever.
+    pub subject: String,
+}
+
 /// A token to be kept. What the token is, is not.
 #[derive(Clone, Debug)]
 pub struct NewToken {
@@ -152,6 +161,8 @@ pub struct TokenRecord {
     pub revoked_at: Option<DateTime<Utc>>,
     /// When it was last used, to about a minute.
     pub last_used_at: Option<DateTime<Utc>>,
+    /// Whom it stands for, where that is a person who signs in: nobody has such a token, but it is the parent of their sessions.
+    pub person: Option<Person>,
 }
 
 /// Who makes a change, and from where.
@@ -233,6 +244,10 @@ pub trait Access: Send + Sync {
 
     /// Keeps a token.
     async fn create_token(&self, token: NewToken) -> Result<TokenRecord>;
+
+    /// Begins a session of a person, who gets the session's name and roles, in their other sessions too. Who is not known yet, or
+    /// was revoked since, is made anew. Returns the session.
+    async fn sign_in(&self, person: Person, session: NewToken) -> Result<TokenRecord>;
 
     /// The token of this hash, if it, and the one it stands for, may be used now; notes that it was.
     async fn use_token(&self, hash: &[u8; 32]) -> Result<Option<TokenRecord>>;

@@ -68,5 +68,6 @@ mod quotas;
 mod refusals;
 mod run;
 mod server;
+mod sign_in;
 mod two_servers;
 mod user;

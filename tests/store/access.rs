@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tellus::store::access::{Actor, AuditFilter, EVERY_PROJECT, NewToken, Quotas, Role, Roles, Usage};
+use tellus::store::access::{
+    Actor, AuditFilter, EVERY_PROJECT, NewToken, Person, Quotas, Role, Roles, Usage,
+};
 use tellus::store::{
     Assignment, HandOut, NetworkDescription, NewNetwork, StoreError, StudyChange, StudyFilter, TrialChange,
 };
@@ -198,4 +200,40 @@ pub(crate) async fn changes_are_noted_in_the_name_of_who_makes_them(database: &D
     assert_eq!(filtered(AuditFilter { projects: Some(vec!["b".into()]), ..AuditFilter::default() }).await, 0);
     assert_eq!(filtered(AuditFilter { action: Some("\0".into()), ..AuditFilter::default() }).await, 0);
     assert_eq!(filtered(AuditFilter { token: actor.token, ..AuditFilter::default() }).await, 5);
+}
+
+pub(crate) async fn a_person_is_one_however_often_they_sign_in(database: &Database) {
+    let person = |subject: &str| Person { issuer: "https://issuer.lab".into(), subject: subject.into() };
+    let viewer = [("default", Role::Viewer)];
+    // Many browsers of one person at once.
+    let both = [database.store.clone(), database.second_store().await];
+    let begun = (0..12_u8).map(|i| both[usize::from(i % 2)].sign_in(person("ada"), token("ada", i, &viewer)));
+    let sessions = futures_util::future::try_join_all(begun).await.unwrap();
+    let parent = sessions[0].parent.unwrap();
+    assert!(sessions.iter().all(|session| session.parent == Some(parent) && session.person.is_none()));
+    let store = &database.store;
+    let made = store.token(parent).await.unwrap();
+    assert_eq!((made.person, made.prefix.as_str(), made.expires_at), (Some(person("ada")), "", None));
+
+    // Another name and other roles, for all of their sessions; another person is another.
+    let renamed =
+        store.sign_in(person("ada"), token("Ada King", 20, &[("default", Role::Owner)])).await.unwrap();
+    assert_eq!(renamed.parent, Some(parent));
+    let old = store.use_token(&[3; 32]).await.unwrap().unwrap();
+    assert_eq!((old.name.as_str(), old.roles.of("default")), ("Ada King", Some(Role::Owner)));
+    let bob = store.sign_in(person("bob"), token("bob", 21, &viewer)).await.unwrap();
+    assert_ne!(bob.parent, Some(parent));
+    let listed = store.tokens(None, &given::first(9)).await.unwrap();
+    assert_eq!(listed.iter().map(|token| token.name.as_str()).collect::<Vec<_>>(), ["Ada King", "bob"]);
+
+    // Revoked, nothing of them is left; who signs in again is another.
+    store.revoke_token(parent).await.unwrap();
+    for hash in [3, 20] {
+        assert!(store.use_token(&[hash; 32]).await.unwrap().is_none());
+    }
+    let again = store.sign_in(person("ada"), token("ada", 22, &viewer)).await.unwrap();
+    assert_ne!(again.parent, Some(parent));
+    assert!(store.use_token(&[22; 32]).await.unwrap().is_some());
+    let log = store.audit(&AuditFilter::default(), &given::first(50)).await.unwrap();
+    assert!(log.is_empty(), "nobody acts, nothing is noted");
 }

@@ -108,6 +108,7 @@ on_both! {
         quotas_of_trials_and_networks_are_kept,
         tokens_are_found_by_their_hash_until_they_end,
         tokens_are_listed_by_project,
+        a_person_is_one_however_often_they_sign_in,
         changes_are_noted_in_the_name_of_who_makes_them,
     }
     archive {

@@ -56,7 +56,7 @@ function Tokens() {
                     {tokens.map((token) => (
                       <tr key={token.id}>
                         <th scope="row"><bdi>{token.name}</bdi></th>
-                        <td><code>{token.prefix}</code></td>
+                        <td>{token.person ? <span class="soft">signs in at {new URL(token.person.issuer).host}</span> : <code>{token.prefix}</code>}</td>
                         <td>{rolesOf(token.roles)}</td>
                         <td class="soft"><When at={token.last_used_at} now={now} /></td>
                         <td class="soft">{token.revoked_at ? "revoked" : token.expires_at ? <When at={token.expires_at} now={now} /> : "for ever"}</td>

@@ -178,7 +178,16 @@ pub struct TokenRequest {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// A token, without what it is.
+/// Somebody who signs in at an issuer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TokenPerson {
+    /// The issuer's URL.
+    pub issuer: String,
+    /// What the issuer calls them, for ever.
+    pub subject: String,
+}
+
+/// A token, without what it is; or a person who signs in, which their sessions end with likewise.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Token {
     /// Identifies it.
@@ -199,6 +208,8 @@ pub struct Token {
     pub revoked_at: Option<DateTime<Utc>>,
     /// When it was last used, to about a minute.
     pub last_used_at: Option<DateTime<Utc>>,
+    /// Whom it stands for, where that is a person who signs in.
+    pub person: Option<TokenPerson>,
 }
 
 impl Token {
@@ -215,6 +226,10 @@ impl Token {
             expires_at: record.expires_at,
             revoked_at: record.revoked_at,
             last_used_at: record.last_used_at,
+            person: record
+                .person
+                .as_ref()
+                .map(|person| TokenPerson { issuer: person.issuer.clone(), subject: person.subject.clone() }),
         }
     }
 }
@@ -403,4 +418,38 @@ impl From<crate::archive::Imported> for ImportAnswer {
 pub struct SessionRequest {
     /// A token.
     pub token: String,
+}
+
+/// The ways in which a session can begin.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SessionOptions {
+    /// With a token.
+    pub token: bool,
+    /// At an issuer of this host, by `/v1/sign-in`; null where there is none.
+    pub issuer: Option<String>,
+}
+
+/// Where somebody wants to be once they are signed in.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct SignInQuery {
+    /// A path of this server; anything else is the dashboard's start.
+    pub to: Option<String>,
+}
+
+/// What an issuer answers with. Others than these are passed over: issuers add their own.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct CallbackQuery {
+    /// What becomes an ID token.
+    pub code: Option<String>,
+    /// What the browser was sent to the issuer with.
+    pub state: Option<String>,
+    /// The issuer.
+    pub iss: Option<String>,
+    /// Why there is no code.
+    pub error: Option<String>,
+    /// The same in words.
+    pub error_description: Option<String>,
 }

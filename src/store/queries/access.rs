@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::super::super::access::{
-    Access, Actor, AuditEntry, AuditFilter, NewToken, ProjectRecord, Quotas, TokenRecord, Usage,
+    Access, Actor, AuditEntry, AuditFilter, NewToken, Person, ProjectRecord, Quotas, TokenRecord, Usage,
 };
 use super::super::super::{Page, Result, Store};
 use super::{ATTEMPTS, Backend, may_succeed};
@@ -43,6 +43,10 @@ impl Access for Backend {
 
     async fn create_token(&self, token: NewToken) -> Result<TokenRecord> {
         transact!(self.insert_token(&token))
+    }
+
+    async fn sign_in(&self, person: Person, session: NewToken) -> Result<TokenRecord> {
+        transact!(self.begin_session(&person, &session))
     }
 
     async fn use_token(&self, hash: &[u8; 32]) -> Result<Option<TokenRecord>> {

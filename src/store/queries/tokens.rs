@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use sqlx::{QueryBuilder, Row as _};
 use uuid::Uuid;
 
-use super::super::super::access::{NewToken, Role, Roles, TokenRecord};
+use super::super::super::access::{NewToken, Person, Role, Roles, TokenRecord};
 use super::super::super::{Cursor, Page, Result, StoreError};
 use super::super::{Connection, Database, Row};
 use super::Backend;
@@ -19,7 +20,7 @@ use super::rows::{named, rounded};
 /// The columns that make a [`TokenRecord`], without its roles.
 macro_rules! token_columns {
     () => {
-        "id, name, prefix, parent, created_by, created_at, expires_at, revoked_at, last_used_at"
+        "id, name, prefix, parent, created_by, created_at, expires_at, revoked_at, last_used_at, issuer, subject"
     };
 }
 
@@ -27,6 +28,8 @@ macro_rules! token_columns {
 const USE_INTERVAL: TimeDelta = TimeDelta::minutes(1);
 
 fn record(row: &Row, roles: Roles) -> Result<TokenRecord> {
+    let (issuer, subject): (Option<String>, Option<String>) =
+        (row.try_get("issuer")?, row.try_get("subject")?);
     Ok(TokenRecord {
         id: row.try_get("id")?,
         name: row.try_get("name")?,
@@ -38,6 +41,7 @@ fn record(row: &Row, roles: Roles) -> Result<TokenRecord> {
         expires_at: row.try_get("expires_at")?,
         revoked_at: row.try_get("revoked_at")?,
         last_used_at: row.try_get("last_used_at")?,
+        person: issuer.zip(subject).map(|(issuer, subject)| Person { issuer, subject }),
     })
 }
 
@@ -73,6 +77,72 @@ impl Backend {
     pub(super) async fn insert_token(&self, token: &NewToken) -> Result<TokenRecord> {
         let mut transaction = self.begin().await?;
         let now = clock(&mut transaction).await?;
+        let record = self.insert(&mut transaction, token, None, now).await?;
+        let action = if record.parent.is_some() { "create_session" } else { "create_token" };
+        self.note(&mut transaction, now, of_token(action, &record)).await?;
+        transaction.commit().await?;
+        Ok(record)
+    }
+
+    pub(super) async fn begin_session(&self, person: &Person, session: &NewToken) -> Result<TokenRecord> {
+        let mut transaction = self.begin().await?;
+        let now = clock(&mut transaction).await?;
+        let known: Option<Uuid> = sqlx::query_scalar(
+            "SELECT id FROM tokens WHERE issuer = $1 AND subject = $2 AND revoked_at IS NULL",
+        )
+        .bind(&person.issuer)
+        .bind(&person.subject)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let parent = match known {
+            Some(id) => {
+                self.rename(&mut transaction, id, session).await?;
+                id
+            }
+            None => {
+                // A hash of what nobody knows: it is used through its sessions alone.
+                let hash = Sha256::digest(Uuid::new_v4().as_bytes()).into();
+                let hidden = NewToken { hash, prefix: String::new(), expires_at: None, ..session.clone() };
+                let made = self.insert(&mut transaction, &hidden, Some(person), now).await;
+                made.map_err(|error| if is_taken(&error) { again() } else { error })?.id
+            }
+        };
+        let session = NewToken { parent: Some(parent), ..session.clone() };
+        let record = self.insert(&mut transaction, &session, None, now).await?;
+        self.note(&mut transaction, now, of_token("sign_in", &record)).await?;
+        transaction.commit().await?;
+        Ok(record)
+    }
+
+    /// Gives a person and their sessions the name and the roles of a new one.
+    async fn rename(&self, transaction: &mut Connection, person: Uuid, session: &NewToken) -> Result<()> {
+        let ids: Vec<Uuid> =
+            sqlx::query_scalar("SELECT id FROM tokens WHERE id = $1 OR (parent = $1 AND revoked_at IS NULL)")
+                .bind(person)
+                .fetch_all(&mut *transaction)
+                .await?;
+        for id in ids {
+            sqlx::query("UPDATE tokens SET name = $2 WHERE id = $1")
+                .bind(id)
+                .bind(&session.name)
+                .execute(&mut *transaction)
+                .await?;
+            sqlx::query("DELETE FROM token_roles WHERE token_id = $1")
+                .bind(id)
+                .execute(&mut *transaction)
+                .await?;
+            insert_roles(transaction, id, &session.roles).await?;
+        }
+        Ok(())
+    }
+
+    async fn insert(
+        &self,
+        transaction: &mut Connection,
+        token: &NewToken,
+        person: Option<&Person>,
+        now: DateTime<Utc>,
+    ) -> Result<TokenRecord> {
         let record = TokenRecord {
             id: Uuid::now_v7(),
             name: token.name.clone(),
@@ -84,10 +154,11 @@ impl Backend {
             expires_at: token.expires_at.map(rounded),
             revoked_at: None,
             last_used_at: None,
+            person: person.cloned(),
         };
         sqlx::query(
-            "INSERT INTO tokens (id, name, prefix, hash, parent, created_by, created_at, expires_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "INSERT INTO tokens (id, name, prefix, hash, parent, created_by, created_at, expires_at, issuer, subject) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
         .bind(record.id)
         .bind(&record.name)
@@ -97,19 +168,11 @@ impl Backend {
         .bind(&record.created_by)
         .bind(now)
         .bind(record.expires_at)
+        .bind(person.map(|person| &person.issuer))
+        .bind(person.map(|person| &person.subject))
         .execute(&mut *transaction)
         .await?;
-        for (project, role) in &record.roles.0 {
-            sqlx::query("INSERT INTO token_roles (token_id, project, role) VALUES ($1, $2, $3)")
-                .bind(record.id)
-                .bind(project)
-                .bind(role.name())
-                .execute(&mut *transaction)
-                .await?;
-        }
-        let action = if record.parent.is_some() { "create_session" } else { "create_token" };
-        self.note(&mut transaction, now, of_token(action, &record)).await?;
-        transaction.commit().await?;
+        insert_roles(transaction, record.id, &record.roles).await?;
         Ok(record)
     }
 
@@ -198,6 +261,28 @@ impl Backend {
         transaction.commit().await?;
         Ok(record)
     }
+}
+
+/// Whether a rule of uniqueness is in the way.
+fn is_taken(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable(sqlx::Error::Database(error)) if error.is_unique_violation())
+}
+
+/// Another sign-in of the same person was first: the same transaction finds them.
+fn again() -> StoreError {
+    StoreError::Unavailable(sqlx::Error::RowNotFound)
+}
+
+async fn insert_roles(connection: &mut Connection, token: Uuid, roles: &Roles) -> Result<()> {
+    for (project, role) in &roles.0 {
+        sqlx::query("INSERT INTO token_roles (token_id, project, role) VALUES ($1, $2, $3)")
+            .bind(token)
+            .bind(project)
+            .bind(role.name())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
 }
 
 async fn read(connection: &mut Connection, id: Uuid) -> Result<TokenRecord> {
