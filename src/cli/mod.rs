@@ -12,6 +12,7 @@ pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod sign_in;
 pub(crate) mod token;
+pub(crate) mod traces;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -12,10 +12,14 @@ use tellus::service::{Options, Service};
 use tellus::store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use super::Failure;
 use super::sign_in::OpenId;
+use super::traces::Traces;
 
 /// How long a stop waits for what was accepted.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
@@ -84,6 +88,9 @@ pub(crate) struct Serve {
     behind_proxy: bool,
     #[command(flatten)]
     open_id: OpenId,
+    /// Send traces to an OpenTelemetry collector at this address, such as http://127.0.0.1:4318, as OTLP over HTTP.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    otlp_endpoint: Option<String>,
     /// How the log is written, to standard error.
     #[arg(long, env = "TELLUS_LOG_FORMAT", default_value = "text")]
     log_format: LogFormat,
@@ -138,7 +145,9 @@ fn shown(url: &str) -> String {
 /// # Errors
 /// When the database or the address cannot be used.
 pub(crate) async fn serve(arguments: Serve) -> Result<(), Failure> {
-    log(arguments.log_format);
+    let traces = arguments.otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty());
+    let traces = traces.map(Traces::to).transpose()?;
+    observe(arguments.log_format, traces.as_ref());
     let address = arguments.listen;
     if !address.ip().is_loopback() && !arguments.insecure && !arguments.auth {
         return Err(Failure::Exposed(address));
@@ -179,19 +188,33 @@ pub(crate) async fn serve(arguments: Serve) -> Result<(), Failure> {
     }
     // Its loop has seen the stop; whatever it does is a transaction.
     drop(maintenance.await);
+    if let Some(traces) = traces {
+        traces.finish().await;
+    }
     Ok(())
 }
 
-fn log(format: LogFormat) {
+/// Begins the log, which takes events, and traces, which take the spans of this program.
+fn observe(format: LogFormat, traces: Option<&Traces>) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let events = filter.and(filter_fn(|metadata| metadata.is_event()));
+    let log = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
+    let log = match format {
+        LogFormat::Text => log.with_filter(events).boxed(),
+        LogFormat::Json => log.json().with_filter(events).boxed(),
+    };
+    let spans = traces.map(|traces| {
+        let own = filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with("tellus"));
+        tracing_opentelemetry::layer()
+            .with_tracer(traces.tracer())
+            .with_location(false)
+            .with_threads(false)
+            .with_target(false)
+            .with_filter(own)
+    });
+    tracing_subscriber::registry().with(log).with(spans).init();
 }
 
 /// Where everything is, and how to begin: lines to type as they stand. Nobody may be reading: that is no reason to stop.

@@ -6,10 +6,11 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::gate::Authentication;
-use super::{App, Cause, Problem, REQUEST_TIMEOUT};
+use super::{App, Cause, Problem, REQUEST_TIMEOUT, traces};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest request id that is taken over from a client.
@@ -29,14 +30,17 @@ pub(super) async fn observe(State(app): State<App>, mut request: Request, next: 
     let value = HeaderValue::from_str(&id).unwrap_or_else(|_| HeaderValue::from_static("invalid"));
     request.headers_mut().insert(REQUEST_ID, value.clone());
     let begin = Instant::now();
-    let mut response = next.run(request).await;
+    let span = traces::span(&method, route.as_deref(), &path, &id, request.headers());
+    let mut response = next.run(request).instrument(span.clone()).await;
     response.headers_mut().insert(REQUEST_ID, value);
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let status = response.status().as_u16();
     let milliseconds = begin.elapsed().as_secs_f64() * 1e3;
     let route = route.unwrap_or_default();
     app.service.meters().request(&route, counted(&method), status, begin.elapsed());
-    tracing::info!(%method, path, route, status, milliseconds, request_id = id, "request");
+    traces::answered(&span, status);
+    let trace_id = traces::trace_id(&span);
+    tracing::info!(%method, path, route, status, milliseconds, request_id = id, trace_id, "request");
     response
 }
 

@@ -28,6 +28,7 @@ mod session;
 mod sign_in;
 mod studies;
 mod tokens;
+mod traces;
 mod trials;
 pub mod types;
 

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
+use tracing::{Instrument, Span, info_span};
 
 use super::snapshot::Snapshot;
 use super::{Service, lock};
@@ -172,10 +173,14 @@ impl Service {
     pub(super) fn look_ahead(&self, study: StudyId) {
         if self.inner.looks_ahead && self.inner.ahead.begin(study) {
             let service = self.clone();
-            tokio::spawn(async move {
+            // A trace of its own, which whoever changed the study does not wait for.
+            let span = info_span!(parent: None, "look ahead", tellus.study = %study);
+            span.follows_from(Span::current());
+            let looking = async move {
                 while service.compute_ahead(study).await.is_some() && service.inner.ahead.end(study) {}
                 service.inner.ahead.stop(study);
-            });
+            };
+            tokio::spawn(looking.instrument(span));
         }
     }
 

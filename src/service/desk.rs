@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::oneshot;
+use tracing::{Instrument, Span, field, info_span};
 
 use super::meters::Phase;
 use super::snapshot::Snapshot;
@@ -28,6 +29,8 @@ pub(super) struct WaitingAsk {
     pub(super) keyed: Option<OwnedKeyed<Vec<Trial>>>,
     /// Who asks.
     pub(super) by: Option<Arc<Actor>>,
+    /// The span of the request.
+    pub(super) span: Span,
     pub(super) sender: oneshot::Sender<Result<Vec<Trial>, AskError>>,
 }
 
@@ -61,7 +64,7 @@ impl Service {
     /// Answers some asks together; where that fails, each by itself, so that each gets its own reason.
     async fn answer(&self, study: StudyId, asks: Vec<WaitingAsk>) {
         let together: Vec<&WaitingAsk> = asks.iter().collect();
-        match self.try_answer(study, &together).await {
+        match self.try_answer(study, &together).instrument(answering(study, &together)).await {
             Ok(answers) => {
                 for (ask, trials) in asks.into_iter().zip(answers) {
                     // A client that hung up meanwhile finds its trials by a sticky ask or when their leases end.
@@ -75,7 +78,7 @@ impl Service {
             }
             Err(_) => {
                 for ask in asks {
-                    let answer = self.try_answer(study, &[&ask]).await;
+                    let answer = self.try_answer(study, &[&ask]).instrument(answering(study, &[&ask])).await;
                     let answer = answer.map(|mut answers| answers.pop().unwrap_or_default());
                     drop(ask.sender.send(answer));
                 }
@@ -90,7 +93,8 @@ impl Service {
         let store = &self.inner.store;
         for _ in 0..MOST_ATTEMPTS {
             let begin = Instant::now();
-            let mut snapshot = self.inner.snapshots.read(store.as_ref(), study).await?;
+            let read = self.inner.snapshots.read(store.as_ref(), study);
+            let mut snapshot = read.instrument(info_span!("snapshot")).await?;
             if snapshot.record.counts.of(TrialState::Running) > 0
                 && !store.expire_leases(Some(study)).await?.is_empty()
             {
@@ -104,7 +108,12 @@ impl Service {
             let begin = Instant::now();
             let plans = plan(&mut snapshot, asks);
             let fresh = plans.iter().map(|plan| plan.fresh).filter(|&fresh| fresh > 0).collect();
-            let proposals = self.suggest(&snapshot, fresh).await?;
+            let suggest = info_span!(
+                "suggest",
+                tellus.trials = snapshot.history.trials().len(),
+                tellus.ahead = field::Empty
+            );
+            let proposals = self.suggest(&snapshot, fresh).instrument(suggest).await?;
             self.inner.meters.phase(Phase::Suggest, begin);
             let asks_planned = self.assign(&snapshot, asks, &plans, proposals).await?;
             if let Some(empty) = asks_planned.iter().position(|ask| ask.assignments.is_empty()) {
@@ -115,7 +124,7 @@ impl Service {
             }
             let hand_out = HandOut { expected_next_number: snapshot.record.next_number, asks: asks_planned };
             let begin = Instant::now();
-            let handed_out = store.hand_out(study, hand_out).await;
+            let handed_out = store.hand_out(study, hand_out).instrument(info_span!("hand out")).await;
             self.inner.meters.phase(Phase::Commit, begin);
             match handed_out {
                 Ok(trials) => {
@@ -136,6 +145,7 @@ impl Service {
         }
         let known = self.known_ahead(snapshot, &counts).await;
         self.inner.meters.looked_ahead(known.is_some());
+        Span::current().record("tellus.ahead", known.is_some());
         if let Some(proposals) = known {
             return Ok(proposals);
         }
@@ -218,6 +228,16 @@ impl Service {
         }
         Ok(planned)
     }
+}
+
+/// The span of some asks that are answered together: in the trace of the first, with a link to each of the others.
+fn answering(study: StudyId, asks: &[&WaitingAsk]) -> Span {
+    let Some((first, others)) = asks.split_first() else { return Span::none() };
+    let span = info_span!(parent: &first.span, "answer", tellus.study = %study, tellus.asks = asks.len());
+    for other in others {
+        span.follows_from(&other.span);
+    }
+    span
 }
 
 /// Plans each ask in turn; what one is given, the next is not.

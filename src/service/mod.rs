@@ -198,7 +198,8 @@ impl Service {
         let is_first = {
             let mut desks = lock(&self.inner.desks);
             let desk = desks.entry(study).or_default();
-            desk.waiting.push_back(WaitingAsk { request, keyed, by: self.actor.clone(), sender });
+            let span = tracing::Span::current();
+            desk.waiting.push_back(WaitingAsk { request, keyed, by: self.actor.clone(), span, sender });
             !std::mem::replace(&mut desk.is_served, true)
         };
         if is_first {

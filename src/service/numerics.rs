@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::{Instrument, info_span};
 
 use super::lock;
 use super::meters::NumericsMeters;
@@ -51,7 +52,8 @@ impl Numerics {
     ) -> Result<T, Overloaded> {
         let _waiting = self.enter()?;
         let turn = Turn::of(&self.turns, study);
-        let Ok(_mine) = turn.places.acquire().await else { return Err(Overloaded) };
+        let mine = turn.places.acquire().instrument(info_span!("wait for the study's turn")).await;
+        let Ok(_mine) = mine else { return Err(Overloaded) };
         self.compute(compute).await
     }
 
@@ -70,7 +72,9 @@ impl Numerics {
         &self,
         compute: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Overloaded> {
-        let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return Err(Overloaded) };
+        let place =
+            Arc::clone(&self.places).acquire_owned().instrument(info_span!("wait for a thread")).await;
+        let Ok(place) = place else { return Err(Overloaded) };
         // A panic in the numerics reaches the log by the panic hook; the client is asked to try again.
         on_a_thread(place, compute).await.ok_or_else(|| {
             self.meters.panics.inc();
@@ -99,8 +103,10 @@ async fn on_a_thread<T: Send + 'static>(
     place: OwnedSemaphorePermit,
     compute: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
+    let span = info_span!("compute");
     let done = tokio::task::spawn_blocking(move || {
         let _place = place;
+        let _within = span.entered();
         compute()
     });
     done.await.ok()

@@ -19,6 +19,8 @@ pub(crate) type Database = sqlx::Postgres;
 pub(crate) type Connection = sqlx::PgConnection;
 pub(crate) type Row = sqlx::postgres::PgRow;
 
+/// What the database is called in traces.
+pub(crate) const SYSTEM: &str = "postgresql";
 /// How a transaction begins that writes.
 pub(crate) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /// How a transaction begins that reads several times from one snapshot.

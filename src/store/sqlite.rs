@@ -17,6 +17,8 @@ pub(crate) type Database = sqlx::Sqlite;
 pub(crate) type Connection = sqlx::SqliteConnection;
 pub(crate) type Row = sqlx::sqlite::SqliteRow;
 
+/// What the database is called in traces.
+pub(crate) const SYSTEM: &str = "sqlite";
 /// How a transaction begins that writes: with the lock, since a reader cannot always become a writer.
 pub(crate) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 /// How a transaction begins that reads several times from one snapshot.

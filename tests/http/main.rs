@@ -69,5 +69,6 @@ mod refusals;
 mod run;
 mod server;
 mod sign_in;
+mod traces;
 mod two_servers;
 mod user;

@@ -9,7 +9,7 @@ use super::super::super::access::{
     Access, Actor, AuditEntry, AuditFilter, NewToken, Person, ProjectRecord, Quotas, TokenRecord, Usage,
 };
 use super::super::super::{Page, Result, Store};
-use super::{ATTEMPTS, Backend, may_succeed};
+use super::{ATTEMPTS, Backend, SYSTEM, may_succeed};
 
 #[async_trait]
 impl Access for Backend {

@@ -24,7 +24,9 @@ macro_rules! transact {
     ($transaction:expr) => {{
         let mut attempt = 1;
         loop {
-            match $transaction.await {
+            let span =
+                tracing::info_span!("transaction", otel.kind = "client", db.system.name = SYSTEM, attempt);
+            match tracing::Instrument::instrument($transaction, span).await {
                 Err(error) if attempt < ATTEMPTS && may_succeed(&error) => attempt += 1,
                 done => break done,
             }
@@ -70,7 +72,7 @@ use super::super::{
     Measured, NetworkRecord, NewNetwork, NewStudy, Notices, Page, Result, Schema, Solve, SolveStep, Store,
     StoreError, StudyChange, StudyFilter, Tell, TrialChange,
 };
-use super::{BEGIN_READ, BEGIN_WRITE, Database, MIGRATIONS, is_conflict, is_missing_table};
+use super::{BEGIN_READ, BEGIN_WRITE, Database, MIGRATIONS, SYSTEM, is_conflict, is_missing_table};
 use crate::study::{Definition, NetworkId, StudyId, StudyRecord, StudyState, Trial, TrialState};
 
 /// How often a transaction is tried while others are in its way.
