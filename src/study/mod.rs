@@ -4,7 +4,9 @@
 //! [`Definition::check`], the only way to make one; a study that was accepted can be optimized. What may change
 //! later, [`Settings`], is kept apart from what may not.
 
+mod change;
 mod definition;
+mod ledger;
 mod life;
 mod metric;
 mod network;
@@ -12,10 +14,12 @@ mod plan;
 mod record;
 mod trial;
 
+pub use change::{AttachedTrial, Measure, NewTrial, Tell};
 pub use definition::{
     AlgorithmDraft, BudgetDraft, Definition, EarlyStopping, HyperparameterLearning, InputWarping,
     MAX_METRICS, Settings, StudyDraft, check_settings,
 };
+pub use ledger::{Entry, Lease, Ledger, may_be_late, may_be_retried, rounded};
 pub use life::{Leap, Refusal, TrialState, heartbeat, tell};
 pub use metric::{Direction, Goal, GoalDraft, Metric, MetricDraft};
 pub use network::{Evaluate, NetworkConstraints, NetworkDraft, NetworkGoal, NetworkId};

@@ -14,9 +14,9 @@ use super::super::Connection;
 use super::audit::Change;
 use super::locked::{LockedStudy, clock};
 use super::projects::{Growth, admit, admit_trials};
-use super::rows::{self, StoredTrial, rounded, signed};
+use super::rows::{self, signed};
 use super::{Backend, events, networks, studies, trials};
-use crate::study::{Event, StudyId, StudyRecord, TrialCounts};
+use crate::study::{Entry, Event, Ledger, StudyId, StudyRecord, TrialCounts, rounded};
 
 /// How long a piece may wait to be taken, while the snapshot is held.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -46,7 +46,7 @@ impl Archive for Backend {
             .bind(id.0)
             .fetch(&mut *transaction);
             while let Some(row) = rows.try_next().await? {
-                let StoredTrial { trial, cost } = rows::trial(&row, &definition)?;
+                let Entry { trial, cost } = rows::trial(&row, &definition)?;
                 let piece = Piece::Trial(Box::new(KeptTrial { trial, cost }));
                 if pieces.send_timeout(piece, PATIENCE).await.is_err() {
                     return Ok(());
@@ -71,23 +71,25 @@ impl Archive for Backend {
     async fn restore(&self, study: StudyRecord, mut pieces: mpsc::Receiver<Piece>) -> Result<()> {
         let mut transaction = self.begin().await?;
         let now = clock(&mut transaction).await?;
-        let mut locked = LockedStudy { record: study, now, events: Vec::new(), trials_quota: None };
-        let project = locked.record.definition.draft().project.clone();
-        studies::insert_or_say(&mut transaction, &locked.record).await?;
+        let mut locked =
+            LockedStudy { ledger: Ledger { record: study, now, events: Vec::new() }, trials_quota: None };
+        let project = locked.ledger.record.definition.draft().project.clone();
+        studies::insert_or_say(&mut transaction, &locked.ledger.record).await?;
         let quotas = admit(&mut transaction, &project, Growth::Study).await?;
         locked.trials_quota = quotas.trials;
-        networks::use_networks(&mut transaction, locked.record.id, &locked.record.definition).await?;
-        locked.record.counts = TrialCounts::default();
-        locked.record.spent_trials = 0;
-        locked.record.spent_cost = 0.0;
+        networks::use_networks(&mut transaction, locked.ledger.record.id, &locked.ledger.record.definition)
+            .await?;
+        locked.ledger.record.counts = TrialCounts::default();
+        locked.ledger.record.spent_trials = 0;
+        locked.ledger.record.spent_cost = 0.0;
         let mut batch = Batch::default();
         loop {
             match pieces.recv().await {
-                None => return Err(StoreError::Incomplete(locked.record.id)),
+                None => return Err(StoreError::Incomplete(locked.ledger.record.id)),
                 Some(Piece::Complete) => break,
                 Some(Piece::Trial(kept)) => {
-                    let stored = StoredTrial { trial: in_store(kept.trial), cost: kept.cost };
-                    locked.count(&stored);
+                    let stored = Entry { trial: in_store(kept.trial), cost: kept.cost };
+                    locked.ledger.count(&stored);
                     batch.trials.push(stored);
                 }
                 Some(Piece::Event(event)) => {
@@ -95,15 +97,15 @@ impl Archive for Backend {
                 }
             }
             if batch.trials.len() + batch.events.len() >= BATCH {
-                batch.write(&mut transaction, locked.record.id).await?;
+                batch.write(&mut transaction, locked.ledger.record.id).await?;
             }
         }
-        batch.write(&mut transaction, locked.record.id).await?;
+        batch.write(&mut transaction, locked.ledger.record.id).await?;
         locked.write(&mut transaction).await?;
         admit_trials(&mut transaction, &locked, 0).await?;
         let said = json!({
-            "name": locked.record.definition.draft().name, "trials": locked.record.next_number,
-            "revision": locked.record.revision,
+            "name": locked.ledger.record.definition.draft().name, "trials": locked.ledger.record.next_number,
+            "revision": locked.ledger.record.revision,
         });
         self.note(&mut transaction, now, Change::of_study("import_studies", &locked, said)).await?;
         Ok(transaction.commit().await?)
@@ -149,7 +151,7 @@ fn in_store(mut trial: crate::study::Trial) -> crate::study::Trial {
 /// What is inserted at once.
 #[derive(Default)]
 struct Batch {
-    trials: Vec<StoredTrial>,
+    trials: Vec<Entry>,
     events: Vec<Event>,
 }
 

@@ -2,21 +2,17 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Map, json};
+use serde_json::json;
 use sqlx::{QueryBuilder, Row as _};
 
 use super::super::super::{AttachedTrial, Keyed, Result, StoreError};
 use super::super::{Connection, Database};
 use super::audit::Change;
-use super::locked::LockedStudy;
 use super::projects::admit_trials;
-use super::rows::{StoredTrial, rounded};
-use super::{Backend, events, keys, trials};
+use super::{Backend, keys, trials};
 use crate::space::PointKey;
-use crate::study::{EventKind, Outcome, StudyId, Trial, TrialState};
+use crate::study::{StudyId, Trial};
 
-/// What the origin of an attached trial says.
-const ORIGIN: &str = "attached";
 /// How many points one statement looks up.
 const POINTS: usize = 1000;
 
@@ -30,20 +26,21 @@ impl Backend {
         let mut transaction = self.begin().await?;
         let mut study = self.lock(&mut transaction, study).await?;
         admit_trials(&mut transaction, &study, attached.len()).await?;
-        let history_revision = study.record.revision;
-        let mut replicates = next_replicates(&mut transaction, study.record.id, attached).await?;
+        let history_revision = study.ledger.record.revision;
+        let mut replicates = next_replicates(&mut transaction, study.ledger.record.id, attached).await?;
         let mut created = Vec::with_capacity(attached.len());
         for attached in attached {
             let next = replicates.entry(attached.key).or_insert(0);
-            created.push(create(&mut study, attached, *next, history_revision));
+            created.push(study.ledger.attach(attached, *next, history_revision));
             *next += 1;
         }
-        trials::insert(&mut transaction, study.record.id, &created).await?;
+        trials::insert(&mut transaction, study.ledger.record.id, &created).await?;
         let said = json!({ "numbers": created.iter().map(|stored| stored.trial.number).collect::<Vec<_>>() });
-        self.note(&mut transaction, study.now, Change::of_study("attach_trials", &study, said)).await?;
+        self.note(&mut transaction, study.ledger.now, Change::of_study("attach_trials", &study, said))
+            .await?;
         study.save(&mut transaction).await?;
         let created = created.into_iter().map(|stored| stored.trial).collect();
-        keys::keep(&mut transaction, keyed, &created, study.now).await?;
+        keys::keep(&mut transaction, keyed, &created, study.ledger.now).await?;
         transaction.commit().await?;
         Ok(created)
     }
@@ -75,50 +72,4 @@ async fn next_replicates(
         }
     }
     Ok(next)
-}
-
-/// Makes an attached trial, yet to be inserted.
-fn create(
-    study: &mut LockedStudy,
-    attached: &AttachedTrial,
-    replicate: u32,
-    history_revision: u64,
-) -> StoredTrial {
-    let number = study.record.next_number;
-    study.record.next_number += 1;
-    let outcome = &attached.outcome;
-    let mut trial = Trial {
-        number,
-        state: outcome.as_ref().map_or(TrialState::Queued, Outcome::state),
-        parameters: attached.parameters.clone(),
-        key: attached.key,
-        replicate,
-        outside: attached.outside,
-        attached: outcome.is_some(),
-        retry_of: None,
-        superseded: false,
-        origin: ORIGIN.into(),
-        history_revision,
-        worker: None,
-        lease_token: None,
-        lease_seconds: None,
-        lease_expires_at: None,
-        outcome: outcome.clone(),
-        revisions: Vec::new(),
-        measurements: attached.measurements.clone(),
-        note: None,
-        tags: Vec::new(),
-        metadata: Map::new(),
-        created_at: study.now,
-        started_at: None,
-        ended_at: outcome.as_ref().map(|_| attached.ended_at.map_or(study.now, rounded)),
-        told_revision: None,
-        revision: 0,
-    };
-    trial.revision = study.append(EventKind::TrialCreated, Some(number), events::of_start(&trial));
-    trial.told_revision = trial.outcome.as_ref().map(|_| trial.revision);
-    // What was spent elsewhere is not spent here.
-    let stored = StoredTrial { trial, cost: 0.0 };
-    study.count(&stored);
-    stored
 }

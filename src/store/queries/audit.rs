@@ -34,8 +34,8 @@ impl Change {
 
     /// A change of a study.
     pub(super) fn of_study(action: &'static str, study: &LockedStudy, data: Value) -> Self {
-        let project = study.record.definition.draft().project.clone();
-        Self { action, project: Some(project), study: Some(study.record.id), number: None, data }
+        let project = study.ledger.record.definition.draft().project.clone();
+        Self { action, project: Some(project), study: Some(study.ledger.record.id), number: None, data }
     }
 
     /// A change of a trial.

@@ -1,7 +1,6 @@
 //! Events: appended by the transactions that make the changes, read in their order, removed when they are old.
 
 use chrono::TimeDelta;
-use serde_json::{Value, json};
 use sqlx::types::Json;
 use sqlx::{QueryBuilder, Row as _};
 
@@ -10,7 +9,7 @@ use super::super::{Connection, Database};
 use super::Backend;
 use super::locked::clock;
 use super::rows::{self, signed};
-use crate::study::{Event, Outcome, StudyId, Trial};
+use crate::study::{Event, StudyId};
 
 /// How long events and answers are kept.
 const KEPT: TimeDelta = TimeDelta::days(7);
@@ -37,27 +36,6 @@ pub(super) async fn insert(connection: &mut Connection, study: StudyId, events: 
         query.build().persistent(chunk.len() == 1).execute(&mut *connection).await?;
     }
     Ok(())
-}
-
-/// What the event of a created or started trial carries.
-pub(super) fn of_start(trial: &Trial) -> Value {
-    json!({ "state": trial.state.name(), "origin": trial.origin, "worker": trial.worker })
-}
-
-/// What the event of an outcome carries.
-pub(super) fn of_outcome(outcome: &Outcome, superseded: bool) -> Value {
-    let state = outcome.state().name();
-    let mut data = match outcome {
-        Outcome::Completed { metrics } => json!({ "state": state, "metrics": metrics }),
-        Outcome::Failed { reason } | Outcome::Abandoned { reason } => {
-            json!({ "state": state, "reason": reason })
-        }
-        Outcome::Stopped => json!({ "state": state }),
-    };
-    if superseded {
-        data["superseded"] = Value::Bool(true);
-    }
-    data
 }
 
 impl Backend {

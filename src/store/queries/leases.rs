@@ -1,47 +1,21 @@
 //! Leases: extended by heartbeats, ended by the database's clock.
 
-use serde_json::json;
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::super::super::{Result, StoreError};
 use super::super::{Connection, Database};
-use super::hand_out::lease_end;
-use super::locked::LockedStudy;
-use super::rows::{self, StoredTrial};
-use super::{Backend, events, trials};
-use crate::study::{self, EventKind, Refusal, StudyId, StudyState, TrialState};
+use super::{Backend, rows, trials};
+use crate::study::{StudyId, StudyState, Trial, TrialState};
 
-/// Who says that a trial is being evaluated.
-pub(super) struct Holder {
-    pub(super) number: u64,
-    /// Must be the current one where given.
-    pub(super) lease_token: Option<Uuid>,
-}
-
-/// Extends the lease of a trial by its length from now, by the rules of [`study::heartbeat`].
-pub(super) async fn extend(
+/// Whether the point of an expired trial was handed out again.
+pub(super) async fn was_handed_out_again(
     connection: &mut Connection,
-    study: &mut LockedStudy,
-    stored: &mut StoredTrial,
-    holder: Holder,
-) -> Result<()> {
-    if holder.lease_token.is_some() && holder.lease_token != stored.trial.lease_token {
-        return Err(Refusal::LeaseLost.into());
-    }
-    let before = stored.trial.state;
-    let retried = before == TrialState::Expired
-        && trials::retry_of(connection, study.record.id, holder.number).await?.is_some();
-    let after = study::heartbeat(before, retried)?;
-    study.discount(stored);
-    stored.trial.state = after;
-    stored.trial.lease_expires_at = lease_end(study.now, stored.trial.lease_seconds);
-    study.count(stored);
-    if before != after {
-        let data = events::of_start(&stored.trial);
-        stored.trial.revision = study.append(EventKind::TrialRevived, Some(holder.number), data);
-    }
-    Ok(())
+    study: StudyId,
+    trial: &Trial,
+) -> Result<bool> {
+    Ok(trial.state == TrialState::Expired
+        && trials::retry_of(connection, study, trial.number).await?.is_some())
 }
 
 impl Backend {
@@ -53,13 +27,14 @@ impl Backend {
     ) -> Result<StudyState> {
         let mut transaction = self.begin().await?;
         let mut study = self.lock(&mut transaction, study).await?;
-        let id = study.record.id;
-        let mut stored = trials::read(&mut transaction, id, number, &study.record.definition).await?;
-        extend(&mut transaction, &mut study, &mut stored, Holder { number, lease_token }).await?;
+        let id = study.ledger.record.id;
+        let mut stored = trials::read(&mut transaction, id, number, &study.ledger.record.definition).await?;
+        let was_retried = was_handed_out_again(&mut transaction, id, &stored.trial).await?;
+        study.ledger.extend(&mut stored, lease_token, was_retried)?;
         trials::update(&mut transaction, id, &stored).await?;
         study.save(&mut transaction).await?;
         transaction.commit().await?;
-        Ok(study.record.state)
+        Ok(study.ledger.record.state)
     }
 
     /// The studies, or the one, with running trials whose lease ended.
@@ -85,23 +60,19 @@ impl Backend {
             Err(StoreError::NoStudy(_)) => return Ok(false),
             locked => locked?,
         };
-        let id = study.record.id;
+        let id = study.ledger.record.id;
         let rows = sqlx::query(concat!(
             "SELECT ",
             trial_columns!(),
             " FROM trials WHERE study_id = $1 AND state = 'running' AND lease_expires_at <= $2 ORDER BY number"
         ))
         .bind(id.0)
-        .bind(study.now)
+        .bind(study.ledger.now)
         .fetch_all(&mut *transaction)
         .await?;
         for row in &rows {
-            let mut stored = rows::trial(row, &study.record.definition)?;
-            study.discount(&stored);
-            stored.trial.state = TrialState::Expired;
-            study.count(&stored);
-            let data = json!({ "state": stored.trial.state.name(), "worker": stored.trial.worker });
-            stored.trial.revision = study.append(EventKind::TrialExpired, Some(stored.trial.number), data);
+            let mut stored = rows::trial(row, &study.ledger.record.definition)?;
+            study.ledger.expire(&mut stored);
             trials::update(&mut transaction, id, &stored).await?;
         }
         study.save(&mut transaction).await?;

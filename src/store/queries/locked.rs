@@ -1,7 +1,6 @@
 //! A study whose row is locked: what every transaction that changes it has in hand, from the lock to the last write.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use sqlx::Row as _;
 use sqlx::types::Json;
 
@@ -9,15 +8,12 @@ use super::super::super::{Result, StoreError};
 use super::super::Connection;
 use super::Backend;
 use super::events;
-use super::rows::{self, StoredTrial, signed};
-use crate::study::{Event, EventKind, StudyId, StudyRecord, TrialState};
+use super::rows::{self, signed};
+use crate::study::{Ledger, StudyId, TrialState};
 
-/// A study, locked until the transaction ends, and the changes made of it so far.
+/// A study, locked until the transaction ends, with the books of what it changes.
 pub(super) struct LockedStudy {
-    pub(super) record: StudyRecord,
-    /// The time of the whole transaction, by the database's clock; never before the study's last change.
-    pub(super) now: DateTime<Utc>,
-    pub(super) events: Vec<Event>,
+    pub(super) ledger: Ledger,
     /// How many trials its project may have.
     pub(super) trials_quota: Option<u64>,
 }
@@ -40,53 +36,24 @@ impl Backend {
         .ok_or(StoreError::NoStudy(id))?;
         let record = rows::study(&row, &self.definitions)?;
         let clock: DateTime<Utc> = row.try_get("clock")?;
-        let now = clock.max(record.updated_at);
         let trials_quota = rows::optional_count(&row, "max_trials")?;
-        Ok(LockedStudy { record, now, events: Vec::new(), trials_quota })
+        Ok(LockedStudy { ledger: Ledger::open(record, clock), trials_quota })
     }
 }
 
 impl LockedStudy {
-    /// Raises the revision by an event, and returns it.
-    pub(super) fn append(&mut self, kind: EventKind, number: Option<u64>, data: Value) -> u64 {
-        self.record.revision += 1;
-        self.record.updated_at = self.now;
-        let revision = self.record.revision;
-        self.events.push(Event { revision, kind, number, at: self.now, data });
-        revision
-    }
-
-    /// Counts a trial as it is now.
-    pub(super) fn count(&mut self, stored: &StoredTrial) {
-        self.record.counts.0[stored.trial.state as usize] += 1;
-        if spends(stored) {
-            self.record.spent_trials += 1;
-            self.record.spent_cost += stored.cost;
-        }
-    }
-
-    /// Takes a trial out of the counts, before it changes.
-    pub(super) fn discount(&mut self, stored: &StoredTrial) {
-        let of_state = &mut self.record.counts.0[stored.trial.state as usize];
-        *of_state = of_state.saturating_sub(1);
-        if spends(stored) {
-            self.record.spent_trials = self.record.spent_trials.saturating_sub(1);
-            self.record.spent_cost = (self.record.spent_cost - stored.cost).max(0.0);
-        }
-    }
-
     /// Writes the study and its new events.
     pub(super) async fn save(&self, connection: &mut Connection) -> Result<()> {
-        if self.events.is_empty() {
+        if self.ledger.events.is_empty() {
             return Ok(());
         }
         self.write(connection).await?;
-        events::insert(connection, self.record.id, &self.events).await
+        events::insert(connection, self.ledger.record.id, &self.ledger.events).await
     }
 
     /// Writes the study alone.
     pub(super) async fn write(&self, connection: &mut Connection) -> Result<()> {
-        let record = &self.record;
+        let record = &self.ledger.record;
         let counted = |state| signed(record.counts.of(state));
         sqlx::query(
             "UPDATE studies SET state = $2, budget_trials = $3, budget_cost = $4, default_lease_seconds = $5, \
@@ -118,11 +85,6 @@ impl LockedStudy {
         .await?;
         Ok(())
     }
-}
-
-/// Whether a trial counts against the budget.
-fn spends(stored: &StoredTrial) -> bool {
-    !stored.trial.attached && stored.trial.state.spends_budget()
 }
 
 /// The database's clock.

@@ -104,7 +104,7 @@ pub(super) async fn admit_trials(
     more: usize,
 ) -> Result<()> {
     let Some(limit) = study.trials_quota else { return Ok(()) };
-    let project = &study.record.definition.draft().project;
+    let project = &study.ledger.record.definition.draft().project;
     let used = usage(connection, project).await?.trials;
     within(project, "trials", Some(limit), used.saturating_add(more as u64))
 }

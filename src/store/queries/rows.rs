@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, SubsecRound, Utc};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use sqlx::Row as _;
@@ -13,26 +12,13 @@ use super::super::super::{Result, StoreError};
 use super::super::Row;
 use crate::space::PointKey;
 use crate::study::{
-    BudgetDraft, Definition, Event, EventKind, Settings, StudyDraft, StudyId, StudyRecord, StudyState, Trial,
-    TrialCounts, TrialState,
+    BudgetDraft, Definition, Entry, Event, EventKind, Settings, StudyDraft, StudyId, StudyRecord, StudyState,
+    Trial, TrialCounts, TrialState,
 };
-
-/// A trial with what the store alone knows of it.
-#[derive(Clone, Debug)]
-pub(super) struct StoredTrial {
-    pub(super) trial: Trial,
-    /// The value of the study's cost metric in its outcome.
-    pub(super) cost: f64,
-}
 
 /// A count or number as databases keep it, which have signed integers alone. Those beyond are out of reach.
 pub(super) fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-/// A time as precisely as every database keeps it.
-pub(super) fn rounded(time: DateTime<Utc>) -> DateTime<Utc> {
-    time.trunc_subsecs(6)
 }
 
 /// The study of a row of `study_columns!`.
@@ -96,7 +82,7 @@ pub(super) fn definition(row: &Row) -> Result<Definition> {
 }
 
 /// The trial of a row of `trial_columns!`.
-pub(super) fn trial(row: &Row, definition: &Definition) -> Result<StoredTrial> {
+pub(super) fn trial(row: &Row, definition: &Definition) -> Result<Entry> {
     let key: Vec<u8> = row.try_get("point_key")?;
     let key =
         key.try_into().map_err(|key: Vec<u8>| unreadable("point_key", format!("{} bytes", key.len())))?;
@@ -130,7 +116,7 @@ pub(super) fn trial(row: &Row, definition: &Definition) -> Result<StoredTrial> {
         told_revision: optional_count(row, "told_revision")?,
         revision: count(row, "revision")?,
     };
-    Ok(StoredTrial { trial, cost: row.try_get("cost")? })
+    Ok(Entry { trial, cost: row.try_get("cost")? })
 }
 
 /// The state of a row of the table `trials`.

@@ -31,8 +31,8 @@ impl Backend {
         {
             return Err(StoreError::AlreadySolving);
         }
-        if study.record.state != StudyState::Active {
-            return Err(StoreError::NotActive(study.record.state));
+        if study.ledger.record.state != StudyState::Active {
+            return Err(StoreError::NotActive(study.ledger.record.state));
         }
         let solve = Solve {
             state: SolveState::Running,
@@ -40,8 +40,8 @@ impl Backend {
             done: 0,
             passes: 0,
             reason: None,
-            started_at: study.now,
-            updated_at: study.now,
+            started_at: study.ledger.now,
+            updated_at: study.ledger.now,
         };
         sqlx::query("DELETE FROM solves WHERE study_id = $1").bind(id.0).execute(&mut *transaction).await?;
         sqlx::query(
@@ -51,14 +51,14 @@ impl Backend {
         .bind(id.0)
         .bind(solve.state.name())
         .bind(signed(evaluations))
-        .bind(study.now)
+        .bind(study.ledger.now)
         .execute(&mut *transaction)
         .await?;
         say(&mut study, &solve);
         let said = json!({ "evaluations": evaluations });
-        self.note(&mut transaction, study.now, Change::of_study("solve", &study, said)).await?;
+        self.note(&mut transaction, study.ledger.now, Change::of_study("solve", &study, said)).await?;
         study.save(&mut transaction).await?;
-        keys::keep(&mut transaction, keyed, &solve, study.now).await?;
+        keys::keep(&mut transaction, keyed, &solve, study.ledger.now).await?;
         transaction.commit().await?;
         Ok(solve)
     }
@@ -69,11 +69,11 @@ impl Backend {
         let mut solve = read(&mut transaction, id).await?.ok_or(StoreError::NoSolve(id))?;
         if solve.state == SolveState::Running {
             solve.state = SolveState::Cancelled;
-            solve.updated_at = study.now;
+            solve.updated_at = study.ledger.now;
             write(&mut transaction, id, &solve, None).await?;
             say(&mut study, &solve);
             let change = Change::of_study("cancel_solve", &study, json!({ "done": solve.done }));
-            self.note(&mut transaction, study.now, change).await?;
+            self.note(&mut transaction, study.ledger.now, change).await?;
             study.save(&mut transaction).await?;
         }
         transaction.commit().await?;
@@ -103,10 +103,10 @@ impl Backend {
                     .await?
                     .flatten();
             let Some(solve) = read(&mut transaction, id).await? else { continue };
-            if solve.state != SolveState::Running || held.is_some_and(|until| until > study.now) {
+            if solve.state != SolveState::Running || held.is_some_and(|until| until > study.ledger.now) {
                 continue;
             }
-            write(&mut transaction, id, &solve, Some((owner, study.now))).await?;
+            write(&mut transaction, id, &solve, Some((owner, study.ledger.now))).await?;
             transaction.commit().await?;
             return Ok(Some((id, solve)));
         }
@@ -134,11 +134,11 @@ impl Backend {
         solve.passes = step.passes;
         solve.state = step.state;
         solve.reason.clone_from(&step.reason);
-        solve.updated_at = study.now;
-        write(&mut transaction, id, &solve, Some((step.owner, study.now))).await?;
+        solve.updated_at = study.ledger.now;
+        write(&mut transaction, id, &solve, Some((step.owner, study.ledger.now))).await?;
         if moved {
-            if solve.state == SolveState::Completed && study.record.budget_left() == 0 {
-                study.record.state = StudyState::Completed;
+            if solve.state == SolveState::Completed && study.ledger.record.budget_left() == 0 {
+                study.ledger.record.state = StudyState::Completed;
             }
             say(&mut study, &solve);
             study.save(&mut transaction).await?;
@@ -155,10 +155,10 @@ impl Backend {
 
 fn say(study: &mut LockedStudy, solve: &Solve) {
     let data = json!({
-        "state": study.record.state.name(),
+        "state": study.ledger.record.state.name(),
         "solve": { "state": solve.state.name(), "done": solve.done, "evaluations": solve.evaluations, "passes": solve.passes },
     });
-    study.append(EventKind::StudyChanged, None, data);
+    study.ledger.append(EventKind::StudyChanged, None, data);
 }
 
 async fn read(connection: &mut Connection, id: StudyId) -> Result<Option<Solve>> {

@@ -16,7 +16,7 @@ use super::locked::{LockedStudy, clock};
 use super::projects::{Growth, admit, restrict};
 use super::rows::{self, signed};
 use super::{Backend, events, keys, networks};
-use crate::study::{Definition, EventKind, StudyId, StudyRecord, StudyState, TrialCounts};
+use crate::study::{Definition, EventKind, Ledger, StudyId, StudyRecord, StudyState, TrialCounts};
 
 impl Backend {
     pub(super) async fn create(
@@ -41,16 +41,16 @@ impl Backend {
             created_at: now,
             updated_at: now,
         };
-        let mut new = LockedStudy { record, now, events: Vec::new(), trials_quota: None };
-        let data = json!({ "state": new.record.state.name(), "name": definition.draft().name });
-        new.append(EventKind::StudyCreated, None, data);
-        let created = if insert(&mut transaction, &new.record).await? {
+        let mut new = LockedStudy { ledger: Ledger::open(record, now), trials_quota: None };
+        let data = json!({ "state": new.ledger.record.state.name(), "name": definition.draft().name });
+        new.ledger.append(EventKind::StudyCreated, None, data);
+        let created = if insert(&mut transaction, &new.ledger.record).await? {
             admit(&mut transaction, &definition.draft().project, Growth::Study).await?;
-            networks::use_networks(&mut transaction, new.record.id, definition).await?;
-            events::insert(&mut transaction, new.record.id, &new.events).await?;
+            networks::use_networks(&mut transaction, new.ledger.record.id, definition).await?;
+            events::insert(&mut transaction, new.ledger.record.id, &new.ledger.events).await?;
             let said = json!({ "name": definition.draft().name });
             self.note(&mut transaction, now, Change::of_study("create_study", &new, said)).await?;
-            Created { study: new.record, is_new: true }
+            Created { study: new.ledger.record, is_new: true }
         } else {
             let existing = self.read_named(&mut transaction, definition).await?;
             if existing.definition.draft() != definition.draft() {
@@ -138,7 +138,7 @@ impl Backend {
     pub(super) async fn change(&self, id: StudyId, change: &StudyChange) -> Result<StudyRecord> {
         let mut transaction = self.begin().await?;
         let mut study = self.lock(&mut transaction, id).await?;
-        let record = &mut study.record;
+        let record = &mut study.ledger.record;
         let before = (record.state, record.metadata.clone(), record.settings.clone());
         if let Some(state) = change.state {
             record.state = state;
@@ -162,13 +162,13 @@ impl Backend {
                 "budget": record.settings.budget, "default_lease_seconds": record.settings.default_lease_seconds,
                 "retry_expired": record.settings.retry_expired,
             });
-            study.append(EventKind::StudyChanged, None, data);
+            study.ledger.append(EventKind::StudyChanged, None, data);
             let change = Change::of_study("change_study", &study, said);
-            self.note(&mut transaction, study.now, change).await?;
+            self.note(&mut transaction, study.ledger.now, change).await?;
         }
         study.save(&mut transaction).await?;
         transaction.commit().await?;
-        Ok(study.record)
+        Ok(study.ledger.record)
     }
 
     pub(super) async fn delete(&self, id: StudyId) -> Result<()> {
@@ -177,9 +177,8 @@ impl Backend {
         self.definitions.remove(id);
         let study = study?;
         sqlx::query("DELETE FROM studies WHERE id = $1").bind(id.0).execute(&mut *transaction).await?;
-        let said =
-            json!({ "name": study.record.definition.draft().name, "trials": study.record.next_number });
-        self.note(&mut transaction, study.now, Change::of_study("delete_study", &study, said)).await?;
+        let said = json!({ "name": study.ledger.record.definition.draft().name, "trials": study.ledger.record.next_number });
+        self.note(&mut transaction, study.ledger.now, Change::of_study("delete_study", &study, said)).await?;
         transaction.commit().await?;
         self.definitions.remove(id);
         Ok(())

@@ -15,7 +15,8 @@ use super::Backend;
 use super::audit::Change;
 use super::locked::clock;
 use super::projects::restrict;
-use super::rows::{named, rounded};
+use super::rows::named;
+use crate::study::rounded;
 
 /// The columns that make a [`TokenRecord`], without its roles.
 macro_rules! token_columns {

@@ -8,8 +8,8 @@ use super::super::super::{Cursor, Page, Result, StoreError, TrialChange};
 use super::super::{Connection, Database};
 use super::Backend;
 use super::audit::Change;
-use super::rows::{self, StoredTrial, signed};
-use crate::study::{Definition, EventKind, StudyId, StudyRecord, Trial, TrialState};
+use super::rows::{self, signed};
+use crate::study::{Definition, Entry, EventKind, StudyId, StudyRecord, Trial, TrialState};
 
 /// How many rows one statement inserts: databases bound the number of values.
 const ROWS: usize = 500;
@@ -20,7 +20,7 @@ pub(super) async fn read(
     study: StudyId,
     number: u64,
     definition: &Definition,
-) -> Result<StoredTrial> {
+) -> Result<Entry> {
     let row =
         sqlx::query(concat!("SELECT ", trial_columns!(), " FROM trials WHERE study_id = $1 AND number = $2"))
             .bind(study.0)
@@ -35,12 +35,12 @@ pub(super) async fn read(
 pub(super) async fn insert(
     connection: &mut Connection,
     study: StudyId,
-    trials: &[StoredTrial],
+    trials: &[Entry],
 ) -> std::result::Result<(), sqlx::Error> {
     for chunk in trials.chunks(ROWS) {
         let mut query: QueryBuilder<Database> =
             QueryBuilder::new(concat!("INSERT INTO trials (study_id, ", trial_columns!(), ") "));
-        query.push_values(chunk, |mut values, StoredTrial { trial, cost }| {
+        query.push_values(chunk, |mut values, Entry { trial, cost }| {
             values
                 .push_bind(study.0)
                 .push_bind(signed(trial.number))
@@ -78,7 +78,7 @@ pub(super) async fn insert(
 }
 
 /// Writes back what may change of a trial.
-pub(super) async fn update(connection: &mut Connection, study: StudyId, stored: &StoredTrial) -> Result<()> {
+pub(super) async fn update(connection: &mut Connection, study: StudyId, stored: &Entry) -> Result<()> {
     let trial = &stored.trial;
     sqlx::query(
         "UPDATE trials SET state = $3, superseded = $4, worker = $5, lease_token = $6, lease_seconds = $7, \
@@ -173,8 +173,8 @@ impl Backend {
     pub(super) async fn annotate(&self, study: StudyId, number: u64, change: &TrialChange) -> Result<Trial> {
         let mut transaction = self.begin().await?;
         let mut study = self.lock(&mut transaction, study).await?;
-        let id = study.record.id;
-        let before = read(&mut transaction, id, number, &study.record.definition).await?;
+        let id = study.ledger.record.id;
+        let before = read(&mut transaction, id, number, &study.ledger.record.definition).await?;
         let mut after = before.clone();
         if let Some(note) = &change.note {
             after.trial.note = note.clone();
@@ -187,11 +187,11 @@ impl Backend {
         }
         if before.trial != after.trial {
             let data = json!({ "state": after.trial.state.name() });
-            after.trial.revision = study.append(EventKind::TrialChanged, Some(number), data);
+            after.trial.revision = study.ledger.append(EventKind::TrialChanged, Some(number), data);
             update(&mut transaction, id, &after).await?;
             let said = json!({ "note": after.trial.note, "tags": after.trial.tags, "metadata": after.trial.metadata });
             let change = Change::of_trial("change_trial", &study, number, said);
-            self.note(&mut transaction, study.now, change).await?;
+            self.note(&mut transaction, study.ledger.now, change).await?;
             study.save(&mut transaction).await?;
             transaction.commit().await?;
         }
