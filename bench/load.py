@@ -293,6 +293,11 @@ def main() -> None:
         found["a_study_each"] = press(server, several, CONNECTIONS, given.seconds)
         found["workers_1000"] = press(server, [study(connection)], 1000, given.seconds)
         found["memory_mb"] = {what: server.memory_mb(what) for what in ("VmRSS", "VmHWM")}
+        sql(database, "VACUUM ANALYZE")
+        found["bytes_a_trial"] = {
+            table: int(query(database, f"SELECT pg_total_relation_size('{table}') / (SELECT count(*) FROM trials)"))
+            for table in ("trials", "events")
+        }
         print(found, flush=True)
         found["limit"] = limit(database, statements(server, database, log), given.seconds)
         print("limit", found["limit"], flush=True)
@@ -321,6 +326,7 @@ def report(found: dict[str, Any]) -> None:
         print(f"| {title} | {row['pairs']:.0f} | {row['p50_ms']:.1f} | {row['p99_ms']:.1f} |")
     print(f"| the same statements by pgbench | {found['limit']:.0f} | | |")
     print(f"| Optuna, RDB storage, RandomSampler | {found['optuna']:.1f} | | |")
+    print("\nbytes a trial, indexes included: " + ", ".join(f"{table} {size}" for table, size in found["bytes_a_trial"].items()))
     best = max(found[name]["pairs"] for name in ("a_study_each", "one_study"))
     print(f"\n{best / found['limit']:.2f} of the limit (goal {SHARE_OF_LIMIT}), {best / found['optuna']:.0f} times Optuna (goal {TIMES_OPTUNA}); "
           f"p99 goal {SLOWEST_MS} ms; idle {found['idle_mb']:.0f} MB (goal {IDLE_MB}), at most {found['memory_mb']['VmHWM']:.0f} MB under load\n")
