@@ -86,7 +86,7 @@ fn need(method: &Method, route: &str) -> Need {
         | "/v1/import" => Need::Token,
         "/v1/projects/{project}" => Need::Project,
         "/v1/session" if deletes => Need::Token,
-        "/v1/session" | "/v1/sign-in" | "/v1/sign-in/callback" => Need::Nothing,
+        "/v1/session" => Need::Nothing,
         _ if reads => at(route, Role::Viewer),
         _ => at(route, Role::Experimenter),
     }

@@ -144,8 +144,6 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(tokens::create_token, tokens::list_tokens))
         .routes(routes!(tokens::get_own_token))
         .routes(routes!(sign_in::get_session_options, session::begin_session, session::end_session))
-        .routes(routes!(sign_in::sign_in))
-        .routes(routes!(sign_in::sign_in_callback))
         .routes(routes!(tokens::get_token, tokens::revoke_token))
         .routes(routes!(audit::list_audit))
         .routes(routes!(archive::export_studies))
@@ -166,10 +164,11 @@ fn uploads() -> OpenApiRouter<App> {
 pub fn router(app: App) -> Router {
     let (router, _) = OpenApiRouter::with_openapi(document::skeleton()).merge(routes()).split_for_parts();
     let routes = router
-        // What is merged after this is open to everybody: the document and the dashboard's files.
+        // What is merged after this is open to everybody: the document, the dashboard's files, and the way to the issuer.
         .route_layer(from_fn_with_state(app.clone(), gate::admit))
         .merge(document::serve())
         .merge(dashboard::serve())
+        .merge(sign_in::serve())
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method);
     let api = guarded(routes, &app);

@@ -10,22 +10,24 @@ mod signature;
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{AppendHeaders, IntoResponse, Response};
+use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::Utc;
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::extract::Query;
 use super::gate::{Authentication, actor_called, cookie_of};
-use super::problem::ProblemDocument;
 use super::secret::Secret;
 use super::session::{self, LASTS};
-use super::types::{CallbackQuery, SessionOptions, SignInQuery};
+use super::types::SessionOptions;
 use super::{App, Cause, Problem};
 use crate::store::access::{NewToken, Person, Roles};
 
@@ -71,6 +73,32 @@ impl Refusal {
     }
 }
 
+/// The routes, which are for browsers alone: they are not in the document, and open to everybody like the dashboard's files.
+pub(super) fn serve() -> Router<App> {
+    Router::new().route("/v1/sign-in", get(sign_in)).route("/v1/sign-in/callback", get(sign_in_callback))
+}
+
+/// Where somebody wants to be once they are signed in.
+#[derive(Deserialize)]
+struct SignInQuery {
+    /// A path of this server; anything else is the dashboard's start.
+    to: Option<String>,
+}
+
+/// What an issuer answers with. Others than these are passed over: issuers add their own.
+#[derive(Deserialize)]
+struct CallbackQuery {
+    /// What becomes an ID token.
+    code: Option<String>,
+    /// What the browser was sent to the issuer with.
+    state: Option<String>,
+    /// The issuer.
+    iss: Option<String>,
+    /// Why there is no code, and the same in words.
+    error: Option<String>,
+    error_description: Option<String>,
+}
+
 /// How a session can begin
 #[utoipa::path(get, path = "/v1/session", operation_id = "get_session_options", tag = "access",
     responses((status = 200, description = "The ways", body = SessionOptions)))]
@@ -81,19 +109,8 @@ pub(super) async fn get_session_options(State(app): State<App>) -> axum::Json<Se
     })
 }
 
-/// Sign in at the issuer
-///
-/// For browsers: sends them to the issuer that the server was started with, which sends them back to the callback.
-#[utoipa::path(get, path = "/v1/sign-in", operation_id = "sign_in", tag = "access", params(SignInQuery),
-    responses(
-        (status = 303, description = "To the issuer, or back to the dashboard with `?sign_in=unavailable`", headers(
-            ("Location" = String, description = "Where"), ("Set-Cookie" = String, description = "What binds the issuer's answer to this browser"))),
-        (status = "4XX", description = "Refused", body = ProblemDocument, content_type = "application/problem+json"),
-    ))]
-pub(super) async fn sign_in(
-    State(app): State<App>,
-    Query(query): Query<SignInQuery>,
-) -> Result<Response, Problem> {
+/// Sends a browser to the issuer, which sends it back to the callback; or back to the dashboard with `?sign_in=unavailable`.
+async fn sign_in(State(app): State<App>, Query(query): Query<SignInQuery>) -> Result<Response, Problem> {
     let sign_in = configured(&app)?;
     let to = query.to.filter(|to| is_local(to)).unwrap_or_else(|| "/".to_owned());
     let attempt = Attempt::draw(to)?;
@@ -108,17 +125,9 @@ pub(super) async fn sign_in(
     }
 }
 
-/// Come back from the issuer
-///
-/// For browsers, sent here by the issuer: begins a session and sends them on to where they wanted to be, or to the dashboard with
-/// `?sign_in=` and the reason why not: `expired`, `refused`, `no-role` or `unavailable`.
-#[utoipa::path(get, path = "/v1/sign-in/callback", operation_id = "sign_in_callback", tag = "access", params(CallbackQuery),
-    responses(
-        (status = 303, description = "Signed in or not", headers(
-            ("Location" = String, description = "Where to go on"), ("Set-Cookie" = String, description = "The session"))),
-        (status = "4XX", description = "Refused", body = ProblemDocument, content_type = "application/problem+json"),
-    ))]
-pub(super) async fn sign_in_callback(
+/// A browser comes back from the issuer: begins a session and sends it on to where it wanted to be, or to the dashboard with
+/// `?sign_in=` and the reason why not.
+async fn sign_in_callback(
     State(app): State<App>,
     parts: Parts,
     Query(query): Query<CallbackQuery>,

@@ -428,28 +428,3 @@ pub struct SessionOptions {
     /// At an issuer of this host, by `/v1/sign-in`; null where there is none.
     pub issuer: Option<String>,
 }
-
-/// Where somebody wants to be once they are signed in.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct SignInQuery {
-    /// A path of this server; anything else is the dashboard's start.
-    pub to: Option<String>,
-}
-
-/// What an issuer answers with. Others than these are passed over: issuers add their own.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct CallbackQuery {
-    /// What becomes an ID token.
-    pub code: Option<String>,
-    /// What the browser was sent to the issuer with.
-    pub state: Option<String>,
-    /// The issuer.
-    pub iss: Option<String>,
-    /// Why there is no code.
-    pub error: Option<String>,
-    /// The same in words.
-    pub error_description: Option<String>,
-}
