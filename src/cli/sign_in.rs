@@ -54,12 +54,10 @@ fn rule(text: &str) -> Result<RoleRule, String> {
 }
 
 impl OpenId {
-    /// The host of the public URL.
+    /// The host of the public URL, with its port where it has one.
     pub(crate) fn host(&self) -> Option<String> {
         let (_, rest) = self.public_url.as_deref()?.split_once("://")?;
-        let authority = rest.split('/').next()?;
-        let name = authority.rsplit_once(':').map_or(authority, |(name, _)| name);
-        Some(name.to_owned())
+        rest.split('/').next().map(ToOwned::to_owned)
     }
 
     /// How people sign in, if they do.

@@ -79,7 +79,7 @@ pub(super) async fn check_host(State(app): State<App>, request: Request, next: N
 }
 
 /// The host without its port.
-fn name_of(host: &str) -> &str {
+pub(super) fn name_of(host: &str) -> &str {
     if host.starts_with('[') {
         return host.find(']').map_or(host, |end| &host[..=end]);
     }

@@ -81,9 +81,10 @@ pub struct App {
 }
 
 impl App {
-    /// An application on a service.
+    /// An application on a service, for these hosts beside loopback; a port in one does not matter.
     pub fn new(service: Service, allowed_hosts: Vec<String>, stop: CancellationToken) -> Self {
-        let allowed_hosts = Arc::new(allowed_hosts.iter().map(|host| host.to_ascii_lowercase()).collect());
+        let allowed_hosts = allowed_hosts.iter().map(|host| guard::name_of(host).to_ascii_lowercase());
+        let allowed_hosts = Arc::new(allowed_hosts.collect());
         Self {
             service,
             allowed_hosts,

@@ -26,6 +26,13 @@ struct OfValues {
     signal: f64,
     noise: f64,
     mean: f64,
+    #[serde(flatten)]
+    recorded: Recorded,
+}
+
+/// What is recorded of a kernel on some values: the likelihood, its gradient, the posterior.
+#[derive(Deserialize)]
+struct Recorded {
     log_marginal_likelihood: f64,
     gradient: Vec<f64>,
     points: Vec<f64>,
@@ -42,11 +49,8 @@ struct OfComposed {
     outputs: Vec<f64>,
     noise: f64,
     mean: f64,
-    log_marginal_likelihood: f64,
-    gradient: Vec<f64>,
-    points: Vec<f64>,
-    posterior_mean: Vec<f64>,
-    posterior_covariance: Vec<f64>,
+    #[serde(flatten)]
+    recorded: Recorded,
 }
 
 #[derive(Deserialize)]
@@ -115,15 +119,6 @@ fn assert_posterior(process: &GaussianProcess, points: &[f64], mean: &[f64], cov
     }
 }
 
-/// What is recorded of a kernel on some values: the likelihood, its gradient, the posterior.
-struct Recorded<'a> {
-    log_marginal_likelihood: f64,
-    gradient: &'a [f64],
-    points: &'a [f64],
-    mean: &'a [f64],
-    covariance: &'a [f64],
-}
-
 /// Numbers, the last of which is a label in some cases.
 fn distances(has_labels: bool) -> [Distance; 3] {
     [Distance::Numeric, Distance::Numeric, if has_labels { Distance::Overlap } else { Distance::Numeric }]
@@ -134,7 +129,7 @@ fn assert_recorded(
     kernel: Arc<dyn Kernel>,
     (noise, mean): (f64, f64),
     seen: Observations,
-    recorded: &Recorded<'_>,
+    recorded: &Recorded,
 ) {
     let noise = Noise { value: noise, derivative: 0.0 };
     let at = Hyperparameters { kernel: kernel.hyperparameters(), noise, mean };
@@ -142,13 +137,14 @@ fn assert_recorded(
     let mut gradient = vec![0.0; recorded.gradient.len()];
     let value = log_marginal_likelihood(&at, kernel.as_ref(), &seen, &mut gradient).unwrap();
     assert!((value - recorded.log_marginal_likelihood).abs() < TOLERANCE, "{name} {value}");
-    for (ours, theirs) in gradient.iter().zip(recorded.gradient) {
+    for (ours, theirs) in gradient.iter().zip(&recorded.gradient) {
         let far = (ours - theirs).abs() / (1.0 + theirs.abs());
         assert!(far < TOLERANCE, "{name} {gradient:?} {:?}", recorded.gradient);
     }
     let process = GaussianProcess::condition(kernel, mean, noise, seen).unwrap();
     assert_eq!(process.jitter(), 0.0, "{name}");
-    assert_posterior(&process, recorded.points, recorded.mean, recorded.covariance);
+    let Recorded { points, posterior_mean, posterior_covariance, .. } = recorded;
+    assert_posterior(&process, points, posterior_mean, posterior_covariance);
 }
 
 #[test]
@@ -159,14 +155,7 @@ fn values_are_as_gpytorch_has_them() {
         let distances = distances(case.labels);
         let kernel = kernel(&case.kernel, &distances, &case.lengthscales, case.signal);
         let seen = Observations::new(&distances, &case.inputs, &case.outputs, &case.known_noise);
-        let recorded = Recorded {
-            log_marginal_likelihood: case.log_marginal_likelihood,
-            gradient: &case.gradient,
-            points: &case.points,
-            mean: &case.posterior_mean,
-            covariance: &case.posterior_covariance,
-        };
-        assert_recorded(&case.kernel, kernel, (case.noise, case.mean), seen, &recorded);
+        assert_recorded(&case.kernel, kernel, (case.noise, case.mean), seen, &case.recorded);
     }
 }
 
@@ -179,14 +168,7 @@ fn trends_effects_sums_and_warps_are_as_gpytorch_has_them() {
         let kernel = composed(&case.kernel, &distances);
         let known = vec![0.0; case.outputs.len()];
         let seen = Observations::new(&distances, &case.inputs, &case.outputs, &known);
-        let recorded = Recorded {
-            log_marginal_likelihood: case.log_marginal_likelihood,
-            gradient: &case.gradient,
-            points: &case.points,
-            mean: &case.posterior_mean,
-            covariance: &case.posterior_covariance,
-        };
-        assert_recorded(&case.kernel, kernel, (case.noise, case.mean), seen, &recorded);
+        assert_recorded(&case.kernel, kernel, (case.noise, case.mean), seen, &case.recorded);
     }
 }
 

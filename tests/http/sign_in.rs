@@ -187,7 +187,7 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     rest.split(after).next().unwrap()
 }
 
-const RULES: &str = "chemists:catalysis=experimenter,heads:*=admin";
+const RULES: &str = "chemists:catalysis=experimenter,chemists:to-come=experimenter,heads:*=admin";
 
 fn accounts() -> Json {
     json!({
@@ -221,9 +221,13 @@ async fn people_sign_in_and_may_do_what_their_groups_may() {
     assert!(ada.cookie(&servers[1], "tellus_sign_in").is_none());
     let (status, who) = ada.whoami(&servers[1]).await;
     assert_eq!((status, &who["name"]), (200, &json!("Ada Lovelace <ada@lab>")), "{who}");
-    assert_eq!(who["roles"], json!({"catalysis": "experimenter"}));
+    assert_eq!(who["roles"], json!({"catalysis": "experimenter", "to-come": "experimenter"}));
     assert_eq!(ada.create(&servers[1], "catalysis").await, 201);
     assert_eq!(ada.create(&servers[1], "default").await, 404);
+    // A project that a rule names before it is made.
+    assert_eq!(ada.create(&servers[1], "to-come").await, 404);
+    admin.post("/v1/projects", json!({"name": "to-come"})).await.is(201);
+    assert_eq!(ada.create(&servers[1], "to-come").await, 201);
 
     // A code is good once, and only for who asked.
     assert_eq!(Browser::new().come_back(&servers[1], &answer).await, "/?sign_in=expired");
@@ -238,7 +242,10 @@ async fn people_sign_in_and_may_do_what_their_groups_may() {
     // An admin by another group; somebody whose groups give nothing.
     let mut bob = Browser::new();
     assert_eq!(bob.sign_in(&servers[0], "bob").await, "/studies");
-    assert_eq!(bob.whoami(&servers[0]).await.1["roles"], json!({"*": "admin", "catalysis": "experimenter"}));
+    assert_eq!(
+        bob.whoami(&servers[0]).await.1["roles"],
+        json!({"*": "admin", "catalysis": "experimenter", "to-come": "experimenter"})
+    );
     let mut eve = Browser::new();
     assert_eq!(eve.sign_in(&servers[0], "eve").await, "/?sign_in=no-role");
     assert_eq!(eve.whoami(&servers[0]).await.0, 401);

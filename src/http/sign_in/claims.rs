@@ -265,6 +265,27 @@ mod tests {
         }
     }
 
+    #[test]
+    fn keys_of_other_kinds_beside_it_do_not_matter_and_are_not_taken() {
+        let issuer = Issuer::new();
+        let mut keys = serde_json::to_value(issuer.keys("one")).unwrap();
+        let others = [
+            json!({"kty": "RSA", "use": "enc", "alg": "RSA-OAEP", "kid": "for encryption", "n": "AQAB", "e": "AQAB"}),
+            json!({"kty": "OKP", "crv": "X448", "kid": "of no curve known here", "x": "AQAB"}),
+            json!({"kty": "AKP", "alg": "ML-DSA-65", "kid": "of a kind to come", "pub": "AQAB"}),
+            json!({"kty": "oct", "alg": "HS256", "kid": "shared", "k": "AQAB"}),
+        ];
+        keys["keys"].as_array_mut().unwrap().extend(others);
+        let keys: JwkSet = serde_json::from_value(keys).unwrap();
+        assert!(read(&issuer.token(&header(), &claims()), &keys, &EXPECTED).is_ok());
+        for kid in ["for encryption", "of no curve known here", "of a kind to come", "shared"] {
+            for algorithm in ["ES256", "RS256", "EdDSA", "HS256"] {
+                let token = issuer.token(&json!({"alg": algorithm, "kid": kid}), &claims());
+                assert!(read(&token, &keys, &EXPECTED).is_err(), "{kid} {algorithm}");
+            }
+        }
+    }
+
     fn of(claims: Json) -> Map<String, Json> {
         claims.as_object().unwrap().clone()
     }
