@@ -52,10 +52,11 @@ impl Snapshots {
     pub(super) async fn read(&self, store: &dyn Store, study: StudyId) -> Result<Snapshot> {
         let progress = self.progress(study);
         let mut progress = progress.lock().await;
-        let (record, trials) = store.changes_since(study, progress.revision).await?;
-        for trial in &trials {
-            progress.take_in(&record, trial);
-        }
+        let revision = progress.revision;
+        // What was taken in before a failure is taken in again: the revision stays.
+        let record = store
+            .changes_since(study, revision, &mut |record, trial| progress.take_in(record, &trial))
+            .await?;
         progress.revision = record.revision;
         Ok(Snapshot { record, history: Arc::clone(&progress.history), waiting: progress.waits.clone() })
     }

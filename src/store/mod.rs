@@ -52,6 +52,9 @@ pub async fn connect(url: &str) -> Result<Arc<dyn Store>> {
     }
 }
 
+/// Takes one trial of a study at a time.
+pub type TakeTrial<'a> = &'a mut (dyn FnMut(&StudyRecord, Trial) + Send);
+
 /// Where studies and trials are kept.
 #[async_trait]
 pub trait Store: Access + Archive + Notices {
@@ -138,11 +141,12 @@ pub trait Store: Access + Archive + Notices {
     /// A page of trials, by number.
     async fn trials(&self, study: StudyId, state: Option<TrialState>, page: &Page) -> Result<Vec<Trial>>;
 
-    /// The study and its trials that changed after `revision`, as one consistent snapshot; every trial where
-    /// `revision` is 0.
-    async fn changes_since(&self, study: StudyId, revision: u64) -> Result<(StudyRecord, Vec<Trial>)>;
+    /// The study, and by number its trials that changed after `revision`, every one where that is 0, as one consistent
+    /// snapshot. The trials are handed to `take` one by one, each with the study: a long history fits into no memory
+    /// twice. Where this fails, some of them may have been handed over.
+    async fn changes_since(&self, study: StudyId, revision: u64, take: TakeTrial<'_>) -> Result<StudyRecord>;
 
-    /// Like [`Store::changes_since`], with no more of each trial than charts and rankings of many need.
+    /// Like [`Store::changes_since`], all at once and with no more of each trial than charts and rankings of many need.
     async fn glances(&self, study: StudyId, revision: u64) -> Result<(StudyRecord, Vec<Glance>)>;
 
     /// The trials of these numbers, in the order of `numbers`; a number that is not there, or came before, is left out.

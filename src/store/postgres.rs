@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Pool};
+use sqlx::{ConnectOptions, Pool, QueryBuilder};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -45,6 +45,16 @@ macro_rules! for_update {
     () => {
         " FOR UPDATE"
     };
+}
+
+/// Begins the next of several statements that are one message: each is a part of one that does nothing else.
+pub(crate) fn begin_part(query: &mut QueryBuilder<Database>, before: usize) {
+    query.push(if before == 0 { "WITH part" } else { "), part" }).push(before).push(" AS (");
+}
+
+/// Ends the last of them.
+pub(crate) fn end_parts(query: &mut QueryBuilder<Database>) {
+    query.push(") SELECT");
 }
 
 // The queries are the same text for every database, compiled once for each: their types and dialects differ.

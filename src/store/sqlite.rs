@@ -5,9 +5,9 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::Pool;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Pool, QueryBuilder};
 use tokio::sync::mpsc;
 
 use super::{Pooling, Result};
@@ -44,6 +44,16 @@ macro_rules! for_update {
         ""
     };
 }
+
+/// Begins the next of several statements that are one message: they stand one after the other.
+pub(crate) fn begin_part(query: &mut QueryBuilder<Database>, before: usize) {
+    if before > 0 {
+        query.push("; ");
+    }
+}
+
+/// Ends the last of them.
+pub(crate) fn end_parts(_: &mut QueryBuilder<Database>) {}
 
 #[path = "queries/mod.rs"]
 mod queries;

@@ -63,14 +63,16 @@ pub(crate) async fn a_study_comes_back_as_it_was(database: &Database) {
     let study = lived(database).await;
     let (record, pieces) = dumped(database, study).await;
     assert!(matches!(pieces.last(), Some(Piece::Complete)));
-    let before = (store.changes_since(study, 0).await.unwrap(), store.events(study, 0, 1000).await.unwrap());
+    let before =
+        (given::changes_since(store, study, 0).await.unwrap(), store.events(study, 0, 1000).await.unwrap());
     store.delete_study(study).await.unwrap();
     let mut uncounted = record.clone();
     uncounted.counts = tellus::study::TrialCounts::default();
     uncounted.spent_trials = 0;
     uncounted.spent_cost = 0.0;
     restored(database, &uncounted, &pieces).await.unwrap();
-    let after = (store.changes_since(study, 0).await.unwrap(), store.events(study, 0, 1000).await.unwrap());
+    let after =
+        (given::changes_since(store, study, 0).await.unwrap(), store.events(study, 0, 1000).await.unwrap());
     assert_eq!(format!("{before:?}"), format!("{after:?}"));
     assert_eq!(after.0.1.len(), 696);
     // The rules of the database hold for what came, too.

@@ -8,7 +8,7 @@ use sqlx::{Connection, PgConnection, SqliteConnection};
 use tellus::space::PointKey;
 use tellus::store::{
     self, Answer, AskPlan, Assignment, AttachedTrial, Created, HandOut, IdempotencyKey, NewStudy, NewTrial,
-    Page, Store, Tell,
+    Page, Store, StoreError, Tell,
 };
 use tellus::study::{Definition, Observation, Outcome, StudyId, StudyRecord, Trial};
 use tempfile::TempDir;
@@ -195,6 +195,17 @@ pub(crate) fn attached(number: u64, outcome: Option<Outcome>) -> AttachedTrial {
         measurements: Vec::new(),
         ended_at: None,
     }
+}
+
+/// A study and its trials that changed after a revision.
+pub(crate) async fn changes_since(
+    store: &Arc<dyn Store>,
+    study: StudyId,
+    revision: u64,
+) -> Result<(StudyRecord, Vec<Trial>), StoreError> {
+    let mut trials = Vec::new();
+    let record = store.changes_since(study, revision, &mut |_, trial| trials.push(trial)).await?;
+    Ok((record, trials))
 }
 
 pub(crate) fn first(limit: u32) -> Page {

@@ -55,7 +55,7 @@ pub(crate) async fn many_are_attached_at_once(database: &Database) {
     let trials =
         (0..2_500).map(|number| given::attached(number, Some(given::completed(number as f64)))).collect();
     let attached = store.attach(study, trials, None).await.unwrap();
-    let (record, changed) = store.changes_since(study, 0).await.unwrap();
+    let (record, changed) = given::changes_since(store, study, 0).await.unwrap();
     assert_eq!(changed, attached);
     assert_eq!((record.next_number, record.revision), (2_500, 2_501));
     assert_eq!(store.events(study, 1, 10_000).await.unwrap().events.len(), 2_500);
@@ -88,12 +88,12 @@ pub(crate) async fn changes_are_those_after_a_revision(database: &Database) {
     let store = &database.store;
     let study = given::study(store).await;
     given::hand_out(store, study, (0..3).map(given::proposal).collect()).await;
-    let (record, all) = store.changes_since(study, 0).await.unwrap();
+    let (record, all) = given::changes_since(store, study, 0).await.unwrap();
     assert_eq!((record.revision, all.len()), (4, 3));
     let told = store.tell(study, 1, given::tell(given::completed(0.1)), None).await.unwrap();
-    let (now, changed) = store.changes_since(study, record.revision).await.unwrap();
+    let (now, changed) = given::changes_since(store, study, record.revision).await.unwrap();
     assert_eq!((now.revision, changed), (5, vec![told]));
-    assert!(store.changes_since(study, now.revision).await.unwrap().1.is_empty());
+    assert!(given::changes_since(store, study, now.revision).await.unwrap().1.is_empty());
 }
 
 pub(crate) async fn notes_tags_and_metadata_change(database: &Database) {
@@ -124,7 +124,7 @@ pub(crate) async fn unknown_studies_and_trials_are_named(database: &Database) {
     assert!(matches!(store.tell(study, 3, told, None).await, Err(StoreError::NoTrial(3))));
     assert!(matches!(store.heartbeat(study, 3, None).await, Err(StoreError::NoTrial(3))));
     assert!(matches!(store.trials(none, None, &given::first(1)).await, Err(StoreError::NoStudy(_))));
-    assert!(matches!(store.changes_since(none, 0).await, Err(StoreError::NoStudy(_))));
+    assert!(matches!(given::changes_since(store, none, 0).await, Err(StoreError::NoStudy(_))));
     assert!(matches!(store.attach(none, vec![], None).await, Err(StoreError::NoStudy(_))));
     assert!(store.expire_leases(Some(none)).await.unwrap().is_empty());
 }

@@ -90,7 +90,7 @@ pub(crate) async fn two_servers_work_on_one_database(database: &Database) {
     for teller in tellers {
         teller.await.unwrap();
     }
-    let (record, trials) = second.changes_since(study, 0).await.unwrap();
+    let (record, trials) = given::changes_since(&second, study, 0).await.unwrap();
     assert_eq!((record.next_number, record.revision, trials.len()), (80, 81, 80));
     assert_eq!(trials.iter().filter(|trial| trial.replicate == 1).count(), 40);
     second.delete_study(study).await.unwrap();

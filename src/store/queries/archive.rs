@@ -15,6 +15,7 @@ use super::audit::Change;
 use super::locked::{LockedStudy, clock};
 use super::projects::{Growth, admit, admit_trials};
 use super::rows::{self, signed};
+use super::together::Together;
 use super::{Backend, events, networks, studies, trials};
 use crate::study::{Entry, Event, Ledger, StudyId, StudyRecord, TrialCounts, rounded};
 
@@ -101,7 +102,9 @@ impl Archive for Backend {
             }
         }
         batch.write(&mut transaction, locked.ledger.record.id).await?;
-        locked.write(&mut transaction).await?;
+        let mut writes = Together::new();
+        locked.write(&mut transaction, &mut writes).await?;
+        writes.execute(&mut transaction).await?;
         admit_trials(&mut transaction, &locked, 0).await?;
         let said = json!({
             "name": locked.ledger.record.definition.draft().name, "trials": locked.ledger.record.next_number,
@@ -157,8 +160,10 @@ struct Batch {
 
 impl Batch {
     async fn write(&mut self, connection: &mut Connection, study: StudyId) -> Result<()> {
-        trials::insert(connection, study, &self.trials).await?;
-        events::insert(connection, study, &self.events).await?;
+        let mut writes = Together::new();
+        trials::insert(connection, &mut writes, study, &self.trials).await?;
+        events::insert(connection, &mut writes, study, &self.events).await?;
+        writes.execute(connection).await?;
         self.trials.clear();
         self.events.clear();
         Ok(())

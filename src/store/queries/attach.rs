@@ -9,7 +9,7 @@ use super::super::super::{AttachedTrial, Keyed, Result, StoreError};
 use super::super::{Connection, Database};
 use super::audit::Change;
 use super::projects::admit_trials;
-use super::{Backend, keys, trials};
+use super::{Backend, keys};
 use crate::space::PointKey;
 use crate::study::{StudyId, Trial};
 
@@ -34,11 +34,10 @@ impl Backend {
             created.push(study.ledger.attach(attached, *next, history_revision));
             *next += 1;
         }
-        trials::insert(&mut transaction, study.ledger.record.id, &created).await?;
         let said = json!({ "numbers": created.iter().map(|stored| stored.trial.number).collect::<Vec<_>>() });
         self.note(&mut transaction, study.ledger.now, Change::of_study("attach_trials", &study, said))
             .await?;
-        study.save(&mut transaction).await?;
+        study.save(&mut transaction, &created, &[]).await?;
         let created = created.into_iter().map(|stored| stored.trial).collect();
         keys::keep(&mut transaction, keyed, &created, study.ledger.now).await?;
         transaction.commit().await?;

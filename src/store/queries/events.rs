@@ -1,28 +1,34 @@
 //! Events: appended by the transactions that make the changes, read in their order, removed when they are old.
 
 use chrono::TimeDelta;
+use sqlx::Row as _;
 use sqlx::types::Json;
-use sqlx::{QueryBuilder, Row as _};
 
 use super::super::super::{EventPage, Result, StoreError};
-use super::super::{Connection, Database};
+use super::super::Connection;
 use super::Backend;
 use super::locked::clock;
 use super::rows::{self, signed};
+use super::together::Together;
 use crate::study::{Event, StudyId};
 
 /// How long events and answers are kept.
 const KEPT: TimeDelta = TimeDelta::days(7);
 /// How many events of a study are kept.
 const KEPT_EVENTS: i64 = 100_000;
-/// How many rows one statement inserts: databases bound the number of values.
+/// How many rows one statement inserts: databases bound the number of its values.
 const ROWS: usize = 1000;
 
 /// Appends events.
-pub(super) async fn insert(connection: &mut Connection, study: StudyId, events: &[Event]) -> Result<()> {
+pub(super) async fn insert(
+    connection: &mut Connection,
+    writes: &mut Together,
+    study: StudyId,
+    events: &[Event],
+) -> std::result::Result<(), sqlx::Error> {
     for chunk in events.chunks(ROWS) {
-        let mut query: QueryBuilder<Database> =
-            QueryBuilder::new("INSERT INTO events (study_id, revision, kind, number, at, data) ");
+        let query = writes.part(connection, chunk.len()).await?;
+        query.push("INSERT INTO events (study_id, revision, kind, number, at, data) ");
         query.push_values(chunk, |mut values, event| {
             values
                 .push_bind(study.0)
@@ -32,8 +38,6 @@ pub(super) async fn insert(connection: &mut Connection, study: StudyId, events: 
                 .push_bind(event.at)
                 .push_bind(Json(&event.data));
         });
-        // Statements of every length are not worth a place among the prepared ones.
-        query.build().persistent(chunk.len() == 1).execute(&mut *connection).await?;
     }
     Ok(())
 }

@@ -29,14 +29,18 @@ impl Backend {
         if more > 0 {
             admit_trials(&mut transaction, &study, more).await?;
         }
-        let mut created = Vec::new();
+        let (mut created, mut started) = (Vec::new(), Vec::new());
         let mut answers = Vec::with_capacity(plan.asks.len());
         for ask in &plan.asks {
             let mut given = Vec::with_capacity(ask.assignments.len());
             for assignment in &ask.assignments {
                 given.push(match assignment {
                     Assignment::Again(number) => again(&mut transaction, &study, ask, *number).await?,
-                    Assignment::Queued(number) => start(&mut transaction, &mut study, ask, *number).await?,
+                    Assignment::Queued(number) => {
+                        let stored = start(&mut transaction, &mut study, ask, *number).await?;
+                        started.push(stored.clone());
+                        stored.trial
+                    }
                     Assignment::New(new) => {
                         if let Some(original) = new.retry_of {
                             may_be_retried(&mut transaction, &study, original).await?;
@@ -49,14 +53,11 @@ impl Backend {
             }
             answers.push(given);
         }
-        trials::insert(&mut transaction, study.ledger.record.id, &created).await.map_err(
-            |error| match &error {
-                // A point is taken, or a trial was retried.
-                sqlx::Error::Database(cause) if cause.is_unique_violation() => StoreError::Outdated,
-                _ => error.into(),
-            },
-        )?;
-        study.save(&mut transaction).await?;
+        study.save(&mut transaction, &created, &started).await.map_err(|error| match &error {
+            // A point is taken, or a trial was retried.
+            sqlx::Error::Database(cause) if cause.is_unique_violation() => StoreError::Outdated,
+            _ => error.into(),
+        })?;
         for (ask, given) in plan.asks.iter().zip(&answers) {
             let said = json!({
                 "numbers": given.iter().map(|trial| trial.number).collect::<Vec<_>>(), "worker": ask.worker,
@@ -109,12 +110,11 @@ async fn start(
     study: &mut LockedStudy,
     ask: &AskPlan<'_>,
     number: u64,
-) -> Result<Trial> {
+) -> Result<Entry> {
     let mut stored =
         planned(connection, &study.ledger.record, number, |state| state == TrialState::Queued).await?;
     study.ledger.start(&mut stored, lease(ask));
-    trials::update(connection, study.ledger.record.id, &stored).await?;
-    Ok(stored.trial)
+    Ok(stored)
 }
 
 /// Checks that the trial's point may be handed out again. That it was not yet is the database's to say.

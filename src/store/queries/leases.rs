@@ -31,8 +31,7 @@ impl Backend {
         let mut stored = trials::read(&mut transaction, id, number, &study.ledger.record.definition).await?;
         let was_retried = was_handed_out_again(&mut transaction, id, &stored.trial).await?;
         study.ledger.extend(&mut stored, lease_token, was_retried)?;
-        trials::update(&mut transaction, id, &stored).await?;
-        study.save(&mut transaction).await?;
+        study.save(&mut transaction, &[], std::slice::from_ref(&stored)).await?;
         transaction.commit().await?;
         Ok(study.ledger.record.state)
     }
@@ -60,23 +59,23 @@ impl Backend {
             Err(StoreError::NoStudy(_)) => return Ok(false),
             locked => locked?,
         };
-        let id = study.ledger.record.id;
         let rows = sqlx::query(concat!(
             "SELECT ",
             trial_columns!(),
             " FROM trials WHERE study_id = $1 AND state = 'running' AND lease_expires_at <= $2 ORDER BY number"
         ))
-        .bind(id.0)
+        .bind(study.ledger.record.id.0)
         .bind(study.ledger.now)
         .fetch_all(&mut *transaction)
         .await?;
+        let mut expired = Vec::with_capacity(rows.len());
         for row in &rows {
             let mut stored = rows::trial(row, &study.ledger.record.definition)?;
             study.ledger.expire(&mut stored);
-            trials::update(&mut transaction, id, &stored).await?;
+            expired.push(stored);
         }
-        study.save(&mut transaction).await?;
+        study.save(&mut transaction, &[], &expired).await?;
         transaction.commit().await?;
-        Ok(!rows.is_empty())
+        Ok(!expired.is_empty())
     }
 }

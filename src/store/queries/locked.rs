@@ -6,10 +6,10 @@ use sqlx::types::Json;
 
 use super::super::super::{Result, StoreError};
 use super::super::Connection;
-use super::Backend;
-use super::events;
 use super::rows::{self, signed};
-use crate::study::{Ledger, StudyId, TrialState};
+use super::together::Together;
+use super::{Backend, events, trials};
+use crate::study::{Entry, Ledger, StudyId, TrialState};
 
 /// A study, locked until the transaction ends, with the books of what it changes.
 pub(super) struct LockedStudy {
@@ -42,47 +42,53 @@ impl Backend {
 }
 
 impl LockedStudy {
-    /// Writes the study and its new events.
-    pub(super) async fn save(&self, connection: &mut Connection) -> Result<()> {
-        if self.ledger.events.is_empty() {
-            return Ok(());
+    /// Writes what became of the study: new trials, changed ones, its events, and itself.
+    pub(super) async fn save(
+        &self,
+        connection: &mut Connection,
+        new: &[Entry],
+        changed: &[Entry],
+    ) -> std::result::Result<(), sqlx::Error> {
+        let id = self.ledger.record.id;
+        let mut writes = Together::new();
+        trials::insert(connection, &mut writes, id, new).await?;
+        for stored in changed {
+            trials::update(connection, &mut writes, id, stored).await?;
         }
-        self.write(connection).await?;
-        events::insert(connection, self.ledger.record.id, &self.ledger.events).await
+        if !self.ledger.events.is_empty() {
+            self.write(connection, &mut writes).await?;
+            events::insert(connection, &mut writes, id, &self.ledger.events).await?;
+        }
+        writes.execute(connection).await
     }
 
     /// Writes the study alone.
-    pub(super) async fn write(&self, connection: &mut Connection) -> Result<()> {
+    pub(super) async fn write(
+        &self,
+        connection: &mut Connection,
+        writes: &mut Together,
+    ) -> std::result::Result<(), sqlx::Error> {
         let record = &self.ledger.record;
-        let counted = |state| signed(record.counts.of(state));
-        sqlx::query(
-            "UPDATE studies SET state = $2, budget_trials = $3, budget_cost = $4, default_lease_seconds = $5, \
-             retry_expired = $6, metadata = $7, revision = $8, next_number = $9, queued_trials = $10, \
-             running_trials = $11, completed_trials = $12, failed_trials = $13, stopped_trials = $14, \
-             abandoned_trials = $15, expired_trials = $16, spent_trials = $17, spent_cost = $18, updated_at = $19 \
-             WHERE id = $1",
-        )
-        .bind(record.id.0)
-        .bind(record.state.name())
-        .bind(record.settings.budget.trials.map(signed))
-        .bind(record.settings.budget.cost)
-        .bind(record.settings.default_lease_seconds.map(signed))
-        .bind(record.settings.retry_expired)
-        .bind(Json(&record.metadata))
-        .bind(signed(record.revision))
-        .bind(signed(record.next_number))
-        .bind(counted(TrialState::Queued))
-        .bind(counted(TrialState::Running))
-        .bind(counted(TrialState::Completed))
-        .bind(counted(TrialState::Failed))
-        .bind(counted(TrialState::Stopped))
-        .bind(counted(TrialState::Abandoned))
-        .bind(counted(TrialState::Expired))
-        .bind(signed(record.spent_trials))
-        .bind(record.spent_cost)
-        .bind(record.updated_at)
-        .execute(&mut *connection)
-        .await?;
+        let query = writes.part(connection, 1).await?;
+        query.push("UPDATE studies SET ");
+        let mut set = query.separated(", ");
+        set.push("state = ").push_bind_unseparated(record.state.name());
+        set.push("budget_trials = ").push_bind_unseparated(record.settings.budget.trials.map(signed));
+        set.push("budget_cost = ").push_bind_unseparated(record.settings.budget.cost);
+        set.push("default_lease_seconds = ")
+            .push_bind_unseparated(record.settings.default_lease_seconds.map(signed));
+        set.push("retry_expired = ").push_bind_unseparated(record.settings.retry_expired);
+        set.push("metadata = ").push_bind_unseparated(Json(&record.metadata));
+        set.push("revision = ").push_bind_unseparated(signed(record.revision));
+        set.push("next_number = ").push_bind_unseparated(signed(record.next_number));
+        for state in TrialState::ALL {
+            let count = signed(record.counts.of(state));
+            set.push(rows::trial_count_column(state)).push_unseparated(" = ").push_bind_unseparated(count);
+        }
+        set.push("spent_trials = ").push_bind_unseparated(signed(record.spent_trials));
+        set.push("spent_cost = ").push_bind_unseparated(record.spent_cost);
+        set.push("updated_at = ").push_bind_unseparated(record.updated_at);
+        query.push(" WHERE id = ").push_bind(record.id.0);
         Ok(())
     }
 }

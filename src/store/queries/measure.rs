@@ -26,8 +26,7 @@ impl Backend {
             let change = Change::of_trial("measure", &study, number, said);
             self.note(&mut transaction, study.ledger.now, change).await?;
         }
-        trials::update(&mut transaction, id, &stored).await?;
-        study.save(&mut transaction).await?;
+        study.save(&mut transaction, &[], std::slice::from_ref(&stored)).await?;
         let measured = Measured { trial: stored.trial, state: study.ledger.record.state };
         keys::keep(&mut transaction, keyed, &measured, study.ledger.now).await?;
         transaction.commit().await?;

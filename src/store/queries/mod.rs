@@ -53,6 +53,7 @@ mod rows;
 mod solves;
 mod studies;
 mod tell;
+mod together;
 mod tokens;
 mod trials;
 
@@ -70,7 +71,7 @@ use super::super::definitions::Definitions;
 use super::super::{
     Answer, AttachedTrial, Created, EventPage, Glance, HandOut, IdempotencyKey, KeptAnswer, Keyed, Measure,
     Measured, NetworkRecord, NewNetwork, NewStudy, Notices, Page, Result, Schema, Solve, SolveStep, Store,
-    StoreError, StudyChange, StudyFilter, Tell, TrialChange,
+    StoreError, StudyChange, StudyFilter, TakeTrial, Tell, TrialChange,
 };
 use super::{BEGIN_READ, BEGIN_WRITE, Database, MIGRATIONS, SYSTEM, is_conflict, is_missing_table};
 use crate::study::{Definition, NetworkId, StudyId, StudyRecord, StudyState, Trial, TrialState};
@@ -248,8 +249,8 @@ impl Store for Backend {
         self.list_trials(study, state, page).await
     }
 
-    async fn changes_since(&self, study: StudyId, revision: u64) -> Result<(StudyRecord, Vec<Trial>)> {
-        self.snapshot(study, revision).await
+    async fn changes_since(&self, study: StudyId, revision: u64, take: TakeTrial<'_>) -> Result<StudyRecord> {
+        self.snapshot(study, revision, take).await
     }
 
     async fn glances(&self, study: StudyId, revision: u64) -> Result<(StudyRecord, Vec<Glance>)> {

@@ -59,7 +59,8 @@ pub(super) fn study(row: &Row, definitions: &Definitions) -> Result<StudyRecord>
     })
 }
 
-fn trial_count_column(state: TrialState) -> &'static str {
+/// The column of the table `studies` that counts the trials in a state.
+pub(super) fn trial_count_column(state: TrialState) -> &'static str {
     match state {
         TrialState::Queued => "queued_trials",
         TrialState::Running => "running_trials",

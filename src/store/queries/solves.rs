@@ -57,7 +57,7 @@ impl Backend {
         say(&mut study, &solve);
         let said = json!({ "evaluations": evaluations });
         self.note(&mut transaction, study.ledger.now, Change::of_study("solve", &study, said)).await?;
-        study.save(&mut transaction).await?;
+        study.save(&mut transaction, &[], &[]).await?;
         keys::keep(&mut transaction, keyed, &solve, study.ledger.now).await?;
         transaction.commit().await?;
         Ok(solve)
@@ -74,7 +74,7 @@ impl Backend {
             say(&mut study, &solve);
             let change = Change::of_study("cancel_solve", &study, json!({ "done": solve.done }));
             self.note(&mut transaction, study.ledger.now, change).await?;
-            study.save(&mut transaction).await?;
+            study.save(&mut transaction, &[], &[]).await?;
         }
         transaction.commit().await?;
         Ok(solve)
@@ -141,7 +141,7 @@ impl Backend {
                 study.ledger.record.state = StudyState::Completed;
             }
             say(&mut study, &solve);
-            study.save(&mut transaction).await?;
+            study.save(&mut transaction, &[], &[]).await?;
         }
         transaction.commit().await?;
         Ok(solve)

@@ -15,7 +15,7 @@ use super::audit::Change;
 use super::locked::{LockedStudy, clock};
 use super::projects::{Growth, admit, restrict};
 use super::rows::{self, signed};
-use super::{Backend, events, keys, networks};
+use super::{Backend, keys, networks};
 use crate::study::{Definition, EventKind, Ledger, StudyId, StudyRecord, StudyState, TrialCounts};
 
 impl Backend {
@@ -47,7 +47,7 @@ impl Backend {
         let created = if insert(&mut transaction, &new.ledger.record).await? {
             admit(&mut transaction, &definition.draft().project, Growth::Study).await?;
             networks::use_networks(&mut transaction, new.ledger.record.id, definition).await?;
-            events::insert(&mut transaction, new.ledger.record.id, &new.ledger.events).await?;
+            new.save(&mut transaction, &[], &[]).await?;
             let said = json!({ "name": definition.draft().name });
             self.note(&mut transaction, now, Change::of_study("create_study", &new, said)).await?;
             Created { study: new.ledger.record, is_new: true }
@@ -166,7 +166,7 @@ impl Backend {
             let change = Change::of_study("change_study", &study, said);
             self.note(&mut transaction, study.ledger.now, change).await?;
         }
-        study.save(&mut transaction).await?;
+        study.save(&mut transaction, &[], &[]).await?;
         transaction.commit().await?;
         Ok(study.ledger.record)
     }

@@ -28,8 +28,7 @@ impl Backend {
             let said = json!({ "outcome": tell.outcome, "amend": tell.amend });
             let change = Change::of_trial("tell", &study, number, said);
             self.note(&mut transaction, study.ledger.now, change).await?;
-            trials::update(&mut transaction, study.ledger.record.id, &stored).await?;
-            study.save(&mut transaction).await?;
+            study.save(&mut transaction, &[], std::slice::from_ref(&stored)).await?;
         }
         keys::keep(&mut transaction, keyed, &stored.trial, study.ledger.now).await?;
         transaction.commit().await?;

@@ -1,18 +1,38 @@
 //! Trials: read, listed, inserted and written back.
 
+use futures_util::TryStreamExt as _;
 use serde_json::json;
 use sqlx::QueryBuilder;
 use sqlx::types::Json;
 
-use super::super::super::{Cursor, Page, Result, StoreError, TrialChange};
+use super::super::super::{Cursor, Page, Result, StoreError, TakeTrial, TrialChange};
 use super::super::{Connection, Database};
 use super::Backend;
 use super::audit::Change;
 use super::rows::{self, signed};
+use super::together::Together;
 use crate::study::{Definition, Entry, EventKind, StudyId, StudyRecord, Trial, TrialState};
 
-/// How many rows one statement inserts: databases bound the number of values.
+/// How many rows one statement inserts: databases bound the number of its values.
 const ROWS: usize = 500;
+
+/// A study and its trials that changed after a revision, by number: first a row of `study_columns!`, then rows of
+/// `trial_columns!`, in which the columns of the others are empty.
+const CHANGES: &str = "SELECT id, definition, seed, budget_trials, budget_cost, default_lease_seconds, retry_expired, \
+    next_number, queued_trials, running_trials, completed_trials, failed_trials, stopped_trials, abandoned_trials, \
+    expired_trials, spent_trials, spent_cost, updated_at, state, metadata, revision, created_at, \
+    NULL AS number, NULL AS parameters, NULL AS point_key, NULL AS replicate, NULL AS outside, NULL AS attached, \
+    NULL AS retry_of, NULL AS superseded, NULL AS origin, NULL AS history_revision, NULL AS worker, \
+    NULL AS lease_token, NULL AS lease_seconds, NULL AS lease_expires_at, NULL AS outcome, NULL AS cost, \
+    NULL AS revisions, NULL AS measurements, NULL AS note, NULL AS tags, NULL AS started_at, NULL AS ended_at, \
+    NULL AS told_revision FROM studies WHERE id = $1 \
+    UNION ALL \
+    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
+    state, metadata, revision, created_at, number, parameters, point_key, replicate, outside, attached, retry_of, \
+    superseded, origin, history_revision, worker, lease_token, lease_seconds, lease_expires_at, outcome, cost, \
+    revisions, measurements, note, tags, started_at, ended_at, told_revision \
+    FROM trials WHERE study_id = $1 AND revision > $2 \
+    ORDER BY number NULLS FIRST";
 
 /// One trial.
 pub(super) async fn read(
@@ -34,12 +54,13 @@ pub(super) async fn read(
 /// Inserts new trials.
 pub(super) async fn insert(
     connection: &mut Connection,
+    writes: &mut Together,
     study: StudyId,
     trials: &[Entry],
 ) -> std::result::Result<(), sqlx::Error> {
     for chunk in trials.chunks(ROWS) {
-        let mut query: QueryBuilder<Database> =
-            QueryBuilder::new(concat!("INSERT INTO trials (study_id, ", trial_columns!(), ") "));
+        let query = writes.part(connection, chunk.len()).await?;
+        query.push(concat!("INSERT INTO trials (study_id, ", trial_columns!(), ") "));
         query.push_values(chunk, |mut values, Entry { trial, cost }| {
             values
                 .push_bind(study.0)
@@ -71,42 +92,43 @@ pub(super) async fn insert(
                 .push_bind(trial.told_revision.map(signed))
                 .push_bind(signed(trial.revision));
         });
-        // Statements of every length are not worth a place among the prepared ones.
-        query.build().persistent(chunk.len() == 1).execute(&mut *connection).await?;
     }
     Ok(())
 }
 
 /// Writes back what may change of a trial.
-pub(super) async fn update(connection: &mut Connection, study: StudyId, stored: &Entry) -> Result<()> {
+pub(super) async fn update(
+    connection: &mut Connection,
+    writes: &mut Together,
+    study: StudyId,
+    stored: &Entry,
+) -> std::result::Result<(), sqlx::Error> {
     let trial = &stored.trial;
-    sqlx::query(
-        "UPDATE trials SET state = $3, superseded = $4, worker = $5, lease_token = $6, lease_seconds = $7, \
-         lease_expires_at = $8, outcome = $9, cost = $10, revisions = $11, measurements = $12, note = $13, \
-         tags = $14, metadata = $15, started_at = $16, ended_at = $17, told_revision = $18, revision = $19 \
-         WHERE study_id = $1 AND number = $2",
-    )
-    .bind(study.0)
-    .bind(signed(trial.number))
-    .bind(trial.state.name())
-    .bind(trial.superseded)
-    .bind(&trial.worker)
-    .bind(trial.lease_token)
-    .bind(trial.lease_seconds.map(signed))
-    .bind(trial.lease_expires_at)
-    .bind(trial.outcome.as_ref().map(Json))
-    .bind(stored.cost)
-    .bind(Json(&trial.revisions))
-    .bind(Json(&trial.measurements))
-    .bind(&trial.note)
-    .bind(Json(&trial.tags))
-    .bind(Json(&trial.metadata))
-    .bind(trial.started_at)
-    .bind(trial.ended_at)
-    .bind(trial.told_revision.map(signed))
-    .bind(signed(trial.revision))
-    .execute(connection)
-    .await?;
+    let query = writes.part(connection, 1).await?;
+    query.push("UPDATE trials SET ");
+    let mut set = query.separated(", ");
+    set.push("state = ").push_bind_unseparated(trial.state.name());
+    set.push("superseded = ").push_bind_unseparated(trial.superseded);
+    set.push("worker = ").push_bind_unseparated(&trial.worker);
+    set.push("lease_token = ").push_bind_unseparated(trial.lease_token);
+    set.push("lease_seconds = ").push_bind_unseparated(trial.lease_seconds.map(signed));
+    set.push("lease_expires_at = ").push_bind_unseparated(trial.lease_expires_at);
+    set.push("outcome = ").push_bind_unseparated(trial.outcome.as_ref().map(Json));
+    set.push("cost = ").push_bind_unseparated(stored.cost);
+    set.push("revisions = ").push_bind_unseparated(Json(&trial.revisions));
+    set.push("measurements = ").push_bind_unseparated(Json(&trial.measurements));
+    set.push("note = ").push_bind_unseparated(&trial.note);
+    set.push("tags = ").push_bind_unseparated(Json(&trial.tags));
+    set.push("metadata = ").push_bind_unseparated(Json(&trial.metadata));
+    set.push("started_at = ").push_bind_unseparated(trial.started_at);
+    set.push("ended_at = ").push_bind_unseparated(trial.ended_at);
+    set.push("told_revision = ").push_bind_unseparated(trial.told_revision.map(signed));
+    set.push("revision = ").push_bind_unseparated(signed(trial.revision));
+    query
+        .push(" WHERE study_id = ")
+        .push_bind(study.0)
+        .push(" AND number = ")
+        .push_bind(signed(trial.number));
     Ok(())
 }
 
@@ -150,24 +172,21 @@ impl Backend {
         rows.iter().map(|row| Ok(rows::trial(row, &definition)?.trial)).collect()
     }
 
-    pub(super) async fn snapshot(&self, study: StudyId, revision: u64) -> Result<(StudyRecord, Vec<Trial>)> {
-        let mut transaction = self.begin_read().await?;
-        let record = self.read_study(&mut transaction, study).await?;
-        if record.revision <= revision {
-            return Ok((record, Vec::new()));
+    /// The study and its trials that changed after a revision, which one statement reads, so that they are of one moment.
+    pub(super) async fn snapshot(
+        &self,
+        study: StudyId,
+        revision: u64,
+        take: TakeTrial<'_>,
+    ) -> Result<StudyRecord> {
+        let mut connection = self.reading().await?;
+        let mut rows = sqlx::query(CHANGES).bind(study.0).bind(signed(revision)).fetch(&mut *connection);
+        let first = rows.try_next().await?.ok_or(StoreError::NoStudy(study))?;
+        let record = rows::study(&first, &self.definitions)?;
+        while let Some(row) = rows.try_next().await? {
+            take(&record, rows::trial(&row, &record.definition)?.trial);
         }
-        let rows = sqlx::query(concat!(
-            "SELECT ",
-            trial_columns!(),
-            " FROM trials WHERE study_id = $1 AND revision > $2 ORDER BY number"
-        ))
-        .bind(study.0)
-        .bind(signed(revision))
-        .fetch_all(&mut *transaction)
-        .await?;
-        let trials = rows.iter().map(|row| Ok(rows::trial(row, &record.definition)?.trial));
-        let trials = trials.collect::<Result<Vec<Trial>>>()?;
-        Ok((record, trials))
+        Ok(record)
     }
 
     pub(super) async fn annotate(&self, study: StudyId, number: u64, change: &TrialChange) -> Result<Trial> {
@@ -188,11 +207,10 @@ impl Backend {
         if before.trial != after.trial {
             let data = json!({ "state": after.trial.state.name() });
             after.trial.revision = study.ledger.append(EventKind::TrialChanged, Some(number), data);
-            update(&mut transaction, id, &after).await?;
             let said = json!({ "note": after.trial.note, "tags": after.trial.tags, "metadata": after.trial.metadata });
             let change = Change::of_trial("change_trial", &study, number, said);
             self.note(&mut transaction, study.ledger.now, change).await?;
-            study.save(&mut transaction).await?;
+            study.save(&mut transaction, &[], std::slice::from_ref(&after)).await?;
             transaction.commit().await?;
         }
         Ok(after.trial)
