@@ -88,6 +88,23 @@ pub(super) fn initial_trials(definition: &Definition) -> usize {
     chosen.map_or(default, |trials| usize::try_from(trials).unwrap_or(usize::MAX))
 }
 
+/// How many points after the first `trials` come straight from a sequence, each in microseconds: by no model, and in a
+/// space where no infeasible point is repaired and no list of all points is gone through.
+pub(super) fn immediate(definition: &Definition, trials: usize) -> usize {
+    let space = definition.space();
+    if definition.draft().network.is_some()
+        || space.has_constraints()
+        || space.is_conditional()
+        || space.cardinality().is_some()
+    {
+        return 0;
+    }
+    match policy(definition) {
+        Policy::Fill | Policy::Draw => usize::MAX,
+        Policy::Named(_) | Policy::Improve => initial_trials(definition).saturating_sub(trials),
+    }
+}
+
 /// What was decided for a study as a whole.
 pub(super) fn decisions(definition: &Definition, trials: usize) -> Vec<Decision> {
     let algorithm = &definition.draft().algorithm;

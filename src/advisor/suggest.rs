@@ -9,7 +9,7 @@ use super::Advisor;
 use super::beliefs::{Belief, Learner, Rows, is_feasible};
 use super::history::{History, Seen, Standing};
 use super::named::Gathered;
-use super::policy::{Policy, initial_trials, policy};
+use super::policy::{Policy, immediate, initial_trials, policy};
 use crate::acquisition::{Acquisition, Chosen, Search, Success, Sum, maximize, propose_batch};
 use crate::space::{Design, Point, PointKey};
 use crate::study::{Definition, Direction, Goal};
@@ -54,6 +54,11 @@ impl Advisor {
     /// point that would be chosen alone.
     pub fn suggest(&self, definition: &Definition, history: &History, count: usize) -> Vec<Proposal> {
         self.suggest_each(definition, history, &[count])
+    }
+
+    /// How many of the next points cost microseconds, for they come straight from a sequence.
+    pub fn immediate(&self, definition: &Definition, history: &History) -> usize {
+        immediate(definition, history.len())
     }
 
     /// The next points of a study for several asks of so many each: what each would get if it came when those before it

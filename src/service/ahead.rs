@@ -54,7 +54,7 @@ enum Known {
 
 impl Ahead {
     /// Asks of so many new points each: from now on the study is looked ahead for.
-    fn asked(&self, study: StudyId, counts: &[usize]) {
+    pub(super) fn asked(&self, study: StudyId, counts: &[usize]) {
         let mut kept = lock(&self.studies);
         kept.uses += 1;
         let uses = kept.uses;

@@ -14,7 +14,7 @@ use crate::advisor::Proposal;
 use crate::attack::composite::Composite;
 use crate::store::access::Actor;
 use crate::store::{AskPlan, Assignment, HandOut, NewTrial, Result as StoreResult, StoreError};
-use crate::study::{AskRequest, Plan, StudyId, StudyState, Trial, TrialState, plan_ask};
+use crate::study::{AskRequest, Plan, StudyId, StudyState, Trial, plan_ask};
 
 /// The asks of one study.
 #[derive(Default)]
@@ -36,6 +36,8 @@ pub(super) struct WaitingAsk {
 
 /// Most asks that are answered together.
 const MOST_TOGETHER: usize = 64;
+/// Most points that are computed where the ask is answered, each in microseconds.
+const MOST_IN_PLACE: usize = 16;
 /// How often an ask is computed again because the study moved on, before the client is asked to come back.
 const MOST_ATTEMPTS: usize = 50;
 
@@ -95,10 +97,10 @@ impl Service {
             let begin = Instant::now();
             let read = self.inner.snapshots.read(store.as_ref(), study);
             let mut snapshot = read.instrument(info_span!("snapshot")).await?;
-            if snapshot.record.counts.of(TrialState::Running) > 0
-                && !store.expire_leases(Some(study)).await?.is_empty()
-            {
-                self.changed(study);
+            if snapshot.has_due_leases {
+                if !store.expire_leases(Some(study)).await?.is_empty() {
+                    self.changed(study);
+                }
                 snapshot = self.inner.snapshots.read(store.as_ref(), study).await?;
             }
             if snapshot.record.state != StudyState::Active {
@@ -142,6 +144,15 @@ impl Service {
     async fn suggest(&self, snapshot: &Snapshot, counts: Vec<usize>) -> Result<Vec<Proposal>, AskError> {
         if counts.is_empty() {
             return Ok(Vec::new());
+        }
+        let wanted: usize = counts.iter().sum();
+        let immediate = self.inner.advisor.immediate(&snapshot.record.definition, &snapshot.history);
+        if wanted <= immediate.min(MOST_IN_PLACE) {
+            // Going to another thread and back would cost more; the models are made ahead of the first ask for them.
+            if immediate - wanted < wanted {
+                self.inner.ahead.asked(snapshot.record.id, &counts);
+            }
+            return Ok(info_span!("compute").in_scope(self.suggesting(snapshot, None, counts)));
         }
         let known = self.known_ahead(snapshot, &counts).await;
         self.inner.meters.looked_ahead(known.is_some());

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::lock;
 use crate::advisor::{History, Seen};
-use crate::store::{Result, Store};
+use crate::store::{Present, Result, Store};
 use crate::study::{StudyId, StudyRecord, Trial, TrialState, Waiting};
 
 /// How many studies' histories are kept; those used longest ago go first.
@@ -26,6 +26,8 @@ struct Kept {
 /// A study at one revision.
 pub(super) struct Snapshot {
     pub(super) record: StudyRecord,
+    /// Running trials are to be expired.
+    pub(super) has_due_leases: bool,
     pub(super) history: Arc<History>,
     pub(super) waiting: Waits,
 }
@@ -54,11 +56,17 @@ impl Snapshots {
         let mut progress = progress.lock().await;
         let revision = progress.revision;
         // What was taken in before a failure is taken in again: the revision stays.
-        let record = store
+        let present = store
             .changes_since(study, revision, &mut |record, trial| progress.take_in(record, &trial))
             .await?;
-        progress.revision = record.revision;
-        Ok(Snapshot { record, history: Arc::clone(&progress.history), waiting: progress.waits.clone() })
+        progress.revision = present.study.revision;
+        let Present { study: record, has_due_leases } = present;
+        Ok(Snapshot {
+            record,
+            has_due_leases,
+            history: Arc::clone(&progress.history),
+            waiting: progress.waits.clone(),
+        })
     }
 
     fn progress(&self, study: StudyId) -> Arc<tokio::sync::Mutex<Progress>> {

@@ -144,7 +144,7 @@ pub trait Store: Access + Archive + Notices {
     /// The study, and by number its trials that changed after `revision`, every one where that is 0, as one consistent
     /// snapshot. The trials are handed to `take` one by one, each with the study: a long history fits into no memory
     /// twice. Where this fails, some of them may have been handed over.
-    async fn changes_since(&self, study: StudyId, revision: u64, take: TakeTrial<'_>) -> Result<StudyRecord>;
+    async fn changes_since(&self, study: StudyId, revision: u64, take: TakeTrial<'_>) -> Result<Present>;
 
     /// Like [`Store::changes_since`], all at once and with no more of each trial than charts and rankings of many need.
     async fn glances(&self, study: StudyId, revision: u64) -> Result<(StudyRecord, Vec<Glance>)>;
@@ -233,6 +233,15 @@ pub struct Schema {
     pub found: i64,
     /// The newest that this program knows.
     pub known: i64,
+}
+
+/// A study at one moment.
+#[derive(Clone, Debug)]
+pub struct Present {
+    /// The study.
+    pub study: StudyRecord,
+    /// Whether running trials of it have leases that ended by the database's clock: they are to be expired.
+    pub has_due_leases: bool,
 }
 
 /// A study to be created.

@@ -204,8 +204,8 @@ pub(crate) async fn changes_since(
     revision: u64,
 ) -> Result<(StudyRecord, Vec<Trial>), StoreError> {
     let mut trials = Vec::new();
-    let record = store.changes_since(study, revision, &mut |_, trial| trials.push(trial)).await?;
-    Ok((record, trials))
+    let present = store.changes_since(study, revision, &mut |_, trial| trials.push(trial)).await?;
+    Ok((present.study, trials))
 }
 
 pub(crate) fn first(limit: u32) -> Page {

@@ -14,10 +14,12 @@ pub(crate) async fn a_lease_that_ended_expires_its_trial(database: &Database) {
     given::hand_out(store, study, vec![given::proposal(9)]).await;
     let asked = given::ask("ada", Some(1), vec![Assignment::New(given::proposal(0))]);
     given::hand_out_ask(store, study, asked).await;
-    assert!(store.expire_leases(None).await.unwrap().is_empty());
+    let has_due_leases = async || store.changes_since(study, 0, &mut |_, _| ()).await.unwrap().has_due_leases;
+    assert!(store.expire_leases(None).await.unwrap().is_empty() && !has_due_leases().await);
     tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert!(has_due_leases().await);
     assert_eq!(store.expire_leases(None).await.unwrap(), [study]);
-    assert!(store.expire_leases(None).await.unwrap().is_empty());
+    assert!(store.expire_leases(None).await.unwrap().is_empty() && !has_due_leases().await);
     // The other one has no end.
     let states: Vec<_> = store.trials(study, None, &given::first(9)).await.unwrap();
     assert_eq!(

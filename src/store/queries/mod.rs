@@ -70,8 +70,8 @@ use super::super::access::Actor;
 use super::super::definitions::Definitions;
 use super::super::{
     Answer, AttachedTrial, Created, EventPage, Glance, HandOut, IdempotencyKey, KeptAnswer, Keyed, Measure,
-    Measured, NetworkRecord, NewNetwork, NewStudy, Notices, Page, Result, Schema, Solve, SolveStep, Store,
-    StoreError, StudyChange, StudyFilter, TakeTrial, Tell, TrialChange,
+    Measured, NetworkRecord, NewNetwork, NewStudy, Notices, Page, Present, Result, Schema, Solve, SolveStep,
+    Store, StoreError, StudyChange, StudyFilter, TakeTrial, Tell, TrialChange,
 };
 use super::{BEGIN_READ, BEGIN_WRITE, Database, MIGRATIONS, SYSTEM, is_conflict, is_missing_table};
 use crate::study::{Definition, NetworkId, StudyId, StudyRecord, StudyState, Trial, TrialState};
@@ -249,7 +249,7 @@ impl Store for Backend {
         self.list_trials(study, state, page).await
     }
 
-    async fn changes_since(&self, study: StudyId, revision: u64, take: TakeTrial<'_>) -> Result<StudyRecord> {
+    async fn changes_since(&self, study: StudyId, revision: u64, take: TakeTrial<'_>) -> Result<Present> {
         self.snapshot(study, revision, take).await
     }
 

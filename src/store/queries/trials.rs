@@ -2,37 +2,43 @@
 
 use futures_util::TryStreamExt as _;
 use serde_json::json;
-use sqlx::QueryBuilder;
 use sqlx::types::Json;
+use sqlx::{QueryBuilder, Row as _};
 
-use super::super::super::{Cursor, Page, Result, StoreError, TakeTrial, TrialChange};
+use super::super::super::{Cursor, Page, Present, Result, StoreError, TakeTrial, TrialChange};
 use super::super::{Connection, Database};
 use super::Backend;
 use super::audit::Change;
 use super::rows::{self, signed};
 use super::together::Together;
-use crate::study::{Definition, Entry, EventKind, StudyId, StudyRecord, Trial, TrialState};
+use crate::study::{Definition, Entry, EventKind, StudyId, Trial, TrialState};
 
 /// How many rows one statement inserts: databases bound the number of its values.
 const ROWS: usize = 500;
 
 /// A study and its trials that changed after a revision, by number: first a row of `study_columns!`, then rows of
 /// `trial_columns!`, in which the columns of the others are empty.
-const CHANGES: &str = "SELECT id, definition, seed, budget_trials, budget_cost, default_lease_seconds, retry_expired, \
-    next_number, queued_trials, running_trials, completed_trials, failed_trials, stopped_trials, abandoned_trials, \
-    expired_trials, spent_trials, spent_cost, updated_at, state, metadata, revision, created_at, \
-    NULL AS number, NULL AS parameters, NULL AS point_key, NULL AS replicate, NULL AS outside, NULL AS attached, \
-    NULL AS retry_of, NULL AS superseded, NULL AS origin, NULL AS history_revision, NULL AS worker, \
-    NULL AS lease_token, NULL AS lease_seconds, NULL AS lease_expires_at, NULL AS outcome, NULL AS cost, \
-    NULL AS revisions, NULL AS measurements, NULL AS note, NULL AS tags, NULL AS started_at, NULL AS ended_at, \
-    NULL AS told_revision FROM studies WHERE id = $1 \
-    UNION ALL \
-    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
-    state, metadata, revision, created_at, number, parameters, point_key, replicate, outside, attached, retry_of, \
-    superseded, origin, history_revision, worker, lease_token, lease_seconds, lease_expires_at, outcome, cost, \
-    revisions, measurements, note, tags, started_at, ended_at, told_revision \
-    FROM trials WHERE study_id = $1 AND revision > $2 \
-    ORDER BY number NULLS FIRST";
+const CHANGES: &str = concat!(
+    "SELECT id, definition, seed, budget_trials, budget_cost, default_lease_seconds, retry_expired, next_number, \
+     queued_trials, running_trials, completed_trials, failed_trials, stopped_trials, abandoned_trials, \
+     expired_trials, spent_trials, spent_cost, updated_at, state, metadata, revision, created_at, \
+     EXISTS (SELECT 1 FROM trials WHERE study_id = $1 AND state = 'running' AND lease_expires_at <= (SELECT ",
+    // In a query of its own the clock is read once, so that an index serves.
+    clock!(),
+    ")) AS has_due_leases, \
+     NULL AS number, NULL AS parameters, NULL AS point_key, NULL AS replicate, NULL AS outside, NULL AS attached, \
+     NULL AS retry_of, NULL AS superseded, NULL AS origin, NULL AS history_revision, NULL AS worker, \
+     NULL AS lease_token, NULL AS lease_seconds, NULL AS lease_expires_at, NULL AS outcome, NULL AS cost, \
+     NULL AS revisions, NULL AS measurements, NULL AS note, NULL AS tags, NULL AS started_at, NULL AS ended_at, \
+     NULL AS told_revision FROM studies WHERE id = $1 \
+     UNION ALL \
+     SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
+     NULL, state, metadata, revision, created_at, NULL, number, parameters, point_key, replicate, outside, \
+     attached, retry_of, superseded, origin, history_revision, worker, lease_token, lease_seconds, \
+     lease_expires_at, outcome, cost, revisions, measurements, note, tags, started_at, ended_at, told_revision \
+     FROM trials WHERE study_id = $1 AND revision > $2 \
+     ORDER BY number NULLS FIRST"
+);
 
 /// One trial.
 pub(super) async fn read(
@@ -178,15 +184,16 @@ impl Backend {
         study: StudyId,
         revision: u64,
         take: TakeTrial<'_>,
-    ) -> Result<StudyRecord> {
+    ) -> Result<Present> {
         let mut connection = self.reading().await?;
         let mut rows = sqlx::query(CHANGES).bind(study.0).bind(signed(revision)).fetch(&mut *connection);
         let first = rows.try_next().await?.ok_or(StoreError::NoStudy(study))?;
         let record = rows::study(&first, &self.definitions)?;
+        let has_due_leases = first.try_get("has_due_leases")?;
         while let Some(row) = rows.try_next().await? {
             take(&record, rows::trial(&row, &record.definition)?.trial);
         }
-        Ok(record)
+        Ok(Present { study: record, has_due_leases })
     }
 
     pub(super) async fn annotate(&self, study: StudyId, number: u64, change: &TrialChange) -> Result<Trial> {
