@@ -210,7 +210,9 @@ impl<'a> Learner<'a> {
         let kernel = kernel.as_ref();
         let is_dear = form.averaging.is_some() || telling.len() >= DEAR;
         let effort = if is_dear { Effort::Much } else { Effort::Little };
-        let fitted = self.memo.get_or(self.key(&first, sign, form), effort, || match form.averaging {
+        let key = self.key(&first, sign, form);
+        let suits = |kept: &surrogate::Fitted| kept.suits(kernel);
+        let fitted = self.memo.get_or(key, effort, suits, || match form.averaging {
             Some(prior) => first.sample(kernel, sign, prior, self.seed),
             None => first.fit(kernel, sign, self.seed),
         })?;

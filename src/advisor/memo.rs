@@ -66,11 +66,12 @@ impl FitMemo {
         Self { kept: Some(kept), ..Self::default() }
     }
 
-    /// The fit under `key`, made by `fit` where it is not remembered.
+    /// The fit under `key`, made by `fit` where it is not remembered, or what was kept does not suit.
     pub(super) fn get_or<E>(
         &self,
         key: FitKey,
         effort: Effort,
+        suits: impl Fn(&Fitted) -> bool,
         fit: impl FnOnce() -> Result<Fitted, E>,
     ) -> Result<Fitted, E> {
         if let Some(known) = self.lock().by_key.get(&key) {
@@ -78,7 +79,7 @@ impl FitMemo {
             return Ok(known.clone());
         }
         let kept = self.kept.as_ref().filter(|_| effort == Effort::Much);
-        if let Some(known) = kept.and_then(|kept| kept.get(&key)) {
+        if let Some(known) = kept.and_then(|kept| kept.get(&key)).filter(suits) {
             self.hits.fetch_add(1, Ordering::Relaxed);
             self.remember(key, &known);
             return Ok(known);
@@ -156,6 +157,10 @@ mod tests {
         }
     }
 
+    fn any(_: &Fitted) -> bool {
+        true
+    }
+
     fn fitted(mean: f64) -> Fitted {
         let hyperparameters = Hyperparameters { kernel: vec![0.3], noise: Noise::default(), mean };
         Fitted { output: Output::signed(1.0), hyperparameters, samples: Vec::new(), tried: Vec::new() }
@@ -167,13 +172,17 @@ mod tests {
         let [first, second] = [(); 2].map(|()| FitMemo::beside(Box::new(shared.clone())));
         let (dear, cheap) = (key(1, &[&[0.5]]), key(2, &[&[0.5]]));
         let make = |mean| move || Ok::<_, ()>(fitted(mean));
-        assert_eq!(first.get_or(dear, Effort::Much, make(1.0)), Ok(fitted(1.0)));
-        assert_eq!(first.get_or(cheap, Effort::Little, make(2.0)), Ok(fitted(2.0)));
-        assert_eq!(second.get_or(dear, Effort::Much, make(3.0)), Ok(fitted(1.0)));
-        assert_eq!(second.get_or(cheap, Effort::Little, make(4.0)), Ok(fitted(4.0)));
+        assert_eq!(first.get_or(dear, Effort::Much, any, make(1.0)), Ok(fitted(1.0)));
+        assert_eq!(first.get_or(cheap, Effort::Little, any, make(2.0)), Ok(fitted(2.0)));
+        assert_eq!(second.get_or(dear, Effort::Much, any, make(3.0)), Ok(fitted(1.0)));
+        assert_eq!(second.get_or(cheap, Effort::Little, any, make(4.0)), Ok(fitted(4.0)));
+        // What does not suit is made again, and not remembered for another.
+        let other = FitMemo::beside(Box::new(shared.clone()));
+        let is_other = |kept: &Fitted| kept.hyperparameters.mean != 1.0;
+        assert_eq!(other.get_or(dear, Effort::Much, is_other, make(5.0)), Ok(fitted(5.0)));
         // Once read, it is remembered here.
         shared.0.lock().unwrap().clear();
-        assert_eq!(second.get_or(dear, Effort::Much, || Err(())), Ok(fitted(1.0)));
+        assert_eq!(second.get_or(dear, Effort::Much, any, || Err(())), Ok(fitted(1.0)));
         assert_eq!(second.counts(), Counts { memo_hits: 2, memo_misses: 1, jitters: 0 });
         assert_eq!(first.counts(), Counts { memo_hits: 0, memo_misses: 2, jitters: 0 });
     }
@@ -183,9 +192,9 @@ mod tests {
         let memo = FitMemo::default();
         let keys: Vec<FitKey> = (0..=CAPACITY as u64).map(|seed| key(seed, &[])).collect();
         for key in &keys {
-            memo.get_or(*key, Effort::Little, || Ok::<_, ()>(fitted(0.0))).unwrap();
+            memo.get_or(*key, Effort::Little, any, || Ok::<_, ()>(fitted(0.0))).unwrap();
         }
-        assert!(memo.get_or(keys[0], Effort::Little, || Err(())).is_err());
-        assert!(memo.get_or(keys[CAPACITY], Effort::Little, || Err(())).is_ok());
+        assert!(memo.get_or(keys[0], Effort::Little, any, || Err(())).is_err());
+        assert!(memo.get_or(keys[CAPACITY], Effort::Little, any, || Err(())).is_ok());
     }
 }

@@ -181,6 +181,15 @@ impl Seen {
 }
 
 impl Fitted {
+    /// Whether it can be of a fit with a kernel of this form: so many hyperparameters, finite ones, in it and in each of
+    /// its samples. One that was kept outside of the program may be anything.
+    pub fn suits(&self, kernel: &dyn Kernel) -> bool {
+        let wanted = kernel.roles().len();
+        [&self.hyperparameters].into_iter().chain(&self.samples).all(|values| {
+            values.kernel.len() == wanted && values.kernel.iter().all(|value| value.is_finite())
+        })
+    }
+
     /// The process on what was seen.
     ///
     /// # Errors
@@ -217,6 +226,18 @@ mod tests {
             seen.errors.push(0.0);
         }
         seen
+    }
+
+    #[test]
+    fn a_fit_suits_kernels_of_its_form() {
+        let fitted = seen(smooth).fit(&kernel(), 1.0, 1).unwrap();
+        assert!(fitted.suits(&kernel()));
+        assert!(!fitted.suits(&Matern52::new(&[Distance::Numeric; 3], &[1.0; 3], 1.0)));
+        let mut broken = fitted.clone();
+        broken.hyperparameters.kernel[0] = f64::NAN;
+        assert!(!broken.suits(&kernel()));
+        broken.hyperparameters.kernel.pop();
+        assert!(!Fitted { samples: vec![broken.hyperparameters], ..fitted }.suits(&kernel()));
     }
 
     fn kernel() -> Matern52 {
