@@ -8,6 +8,10 @@
 use super::normal::log_density;
 use super::{log_cdf, log_improvement};
 
+/// Lines whose slopes differ by less are parallel. What they could gain, with outcomes of about 1, is nothing, and the
+/// logarithm's derivatives would leave the range of numbers.
+const PARALLEL: f64 = 1e-60;
+
 /// ln h with its derivatives.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ExpectedMaximum {
@@ -47,11 +51,14 @@ fn envelope(a: &[f64], b: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..a.len()).filter(|&i| a[i].is_finite() && b[i].is_finite()).collect();
     order.sort_by(|&i, &j| b[i].total_cmp(&b[j]).then(a[i].total_cmp(&a[j])));
     let mut hull: Vec<(usize, f64)> = Vec::with_capacity(order.len());
-    for i in order {
+    'lines: for i in order {
         let mut from = f64::NEG_INFINITY;
         while let Some(&(top, its_from)) = hull.last() {
-            // Of parallel lines the later one is the higher.
-            let crossing = if b[i] > b[top] { (a[top] - a[i]) / (b[i] - b[top]) } else { f64::NEG_INFINITY };
+            let is_parallel = b[i] - b[top] < PARALLEL;
+            if is_parallel && a[i] < a[top] {
+                continue 'lines;
+            }
+            let crossing = if is_parallel { f64::NEG_INFINITY } else { (a[top] - a[i]) / (b[i] - b[top]) };
             if crossing > its_from {
                 from = crossing;
                 break;
@@ -140,5 +147,10 @@ mod tests {
     fn lines_that_never_cross_are_worth_nothing() {
         assert_eq!(log_expected_maximum(&[1.0, 0.0], &[0.2, 0.2]), f64::NEG_INFINITY);
         assert_eq!(log_expected_maximum(&[], &[]), f64::NEG_INFINITY);
+        // Nor are those that cross by what is hardly a number.
+        assert_eq!(log_expected_maximum(&[0.0, 0.0, -1.0], &[0.0, 1e-315, 2e-315]), f64::NEG_INFINITY);
+        let among_others = expected_maximum(&[0.1, 0.1, -1.0], &[0.0, 1e-315, 1.0]);
+        assert!((among_others.log - log_expected_maximum(&[0.1, -1.0], &[0.0, 1.0])).abs() < 1e-12);
+        assert!(among_others.slopes.iter().all(|(_, a, b)| a.is_finite() && b.is_finite()));
     }
 }

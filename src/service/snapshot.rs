@@ -8,8 +8,10 @@ use crate::advisor::{History, Seen};
 use crate::store::{Present, Result, Store};
 use crate::study::{StudyId, StudyRecord, Trial, TrialState, Waiting};
 
-/// How many studies' histories are kept; those used longest ago go first.
-const CAPACITY: usize = 256;
+/// How many studies' histories are kept, and how many trials of all of them, about 400 bytes each; those used longest ago
+/// go first.
+const MOST_STUDIES: usize = 256;
+const MOST_TRIALS: usize = 2_000_000;
 
 /// The histories.
 #[derive(Default)]
@@ -19,8 +21,15 @@ pub(super) struct Snapshots {
 
 #[derive(Default)]
 struct Kept {
-    by_study: HashMap<StudyId, (u64, Arc<tokio::sync::Mutex<Progress>>)>,
+    by_study: HashMap<StudyId, Entry>,
     uses: u64,
+}
+
+#[derive(Default)]
+struct Entry {
+    used: u64,
+    trials: usize,
+    progress: Arc<tokio::sync::Mutex<Progress>>,
 }
 
 /// A study at one revision.
@@ -60,6 +69,7 @@ impl Snapshots {
             .changes_since(study, revision, &mut |record, trial| progress.take_in(record, &trial))
             .await?;
         progress.revision = present.study.revision;
+        lock(&self.studies).note(study, progress.history.len());
         let Present { study: record, has_due_leases } = present;
         Ok(Snapshot {
             record,
@@ -73,13 +83,31 @@ impl Snapshots {
         let mut kept = lock(&self.studies);
         kept.uses += 1;
         let uses = kept.uses;
-        if !kept.by_study.contains_key(&study) && kept.by_study.len() >= CAPACITY {
-            let oldest = kept.by_study.iter().min_by_key(|(_, (used, _))| *used).map(|(id, _)| *id);
-            oldest.map(|id| kept.by_study.remove(&id));
+        if !kept.by_study.contains_key(&study) && kept.by_study.len() >= MOST_STUDIES {
+            kept.forget_one(study);
         }
         let entry = kept.by_study.entry(study).or_default();
-        entry.0 = uses;
-        Arc::clone(&entry.1)
+        entry.used = uses;
+        Arc::clone(&entry.progress)
+    }
+}
+
+impl Kept {
+    /// A study's history has so many trials; others are forgotten where all have too many.
+    fn note(&mut self, study: StudyId, trials: usize) {
+        if let Some(entry) = self.by_study.get_mut(&study) {
+            entry.trials = trials;
+        }
+        while self.by_study.values().map(|entry| entry.trials).sum::<usize>() > MOST_TRIALS
+            && self.forget_one(study)
+        {}
+    }
+
+    /// Forgets the history that was used longest ago, but not this study's. Returns whether there was another.
+    fn forget_one(&mut self, but: StudyId) -> bool {
+        let others = self.by_study.iter().filter(|(id, _)| **id != but);
+        let oldest = others.min_by_key(|(_, entry)| entry.used).map(|(id, _)| *id);
+        oldest.is_some_and(|id| self.by_study.remove(&id).is_some())
     }
 }
 
@@ -136,5 +164,32 @@ impl Waits {
     pub(super) fn remove(&mut self, queued: &[u64], expired: &[u64]) {
         self.queued.retain(|number| !queued.contains(number));
         self.expired.retain(|number| !expired.contains(number));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn the_histories_used_longest_ago_are_forgotten() {
+        let snapshots = Snapshots::default();
+        let studies: Vec<StudyId> =
+            (0..MOST_STUDIES as u128 + 1).map(|i| StudyId(Uuid::from_u128(i))).collect();
+        let kept = |index: usize| lock(&snapshots.studies).by_study.contains_key(&studies[index]);
+        for study in &studies {
+            snapshots.progress(*study);
+            lock(&snapshots.studies).note(*study, MOST_TRIALS / MOST_STUDIES);
+        }
+        assert!(!kept(0) && kept(1) && kept(MOST_STUDIES));
+        // One that grows takes the place of others, and stays when it is too large by itself.
+        snapshots.progress(studies[1]);
+        lock(&snapshots.studies).note(studies[1], MOST_TRIALS / 2);
+        assert!(kept(1) && !kept(2) && !kept(MOST_STUDIES / 2) && kept(MOST_STUDIES));
+        lock(&snapshots.studies).note(studies[1], 2 * MOST_TRIALS);
+        assert!(kept(1) && !kept(MOST_STUDIES));
+        assert_eq!(lock(&snapshots.studies).by_study.len(), 1);
     }
 }
