@@ -21,20 +21,22 @@ pub(super) struct LockedStudy {
 impl Backend {
     /// Locks a study and reads it.
     pub(super) async fn lock(&self, connection: &mut Connection, id: StudyId) -> Result<LockedStudy> {
+        let known = self.definitions.get(id);
         let row = sqlx::query(concat!(
             "SELECT ",
-            study_columns!(),
-            ", ",
+            defined_study_columns!(),
+            ", CASE WHEN $2 THEN NULL ELSE definition END AS definition, ",
             clock!(),
             " AS clock, (SELECT max_trials FROM projects WHERE name = project) AS max_trials \
              FROM studies WHERE id = $1",
             for_update!()
         ))
         .bind(id.0)
+        .bind(known.is_some())
         .fetch_optional(connection)
         .await?
         .ok_or(StoreError::NoStudy(id))?;
-        let record = rows::study(&row, &self.definitions)?;
+        let record = rows::study_unless_known(&row, known, &self.definitions)?;
         let clock: DateTime<Utc> = row.try_get("clock")?;
         let trials_quota = rows::optional_count(&row, "max_trials")?;
         Ok(LockedStudy { ledger: Ledger::open(record, clock), trials_quota })

@@ -1,12 +1,19 @@
 //! Every query, written once for all databases and compiled once for each: this folder is a module of `sqlite` and
 //! of `postgres`, and takes the database's types and dialect from the module above it.
 
-/// The columns that make a [`StudyRecord`].
-macro_rules! study_columns {
+/// The columns that make a [`StudyRecord`] where its definition is known, which may be large.
+macro_rules! defined_study_columns {
     () => {
-        "id, definition, seed, state, budget_trials, budget_cost, default_lease_seconds, retry_expired, metadata, \
+        "id, seed, state, budget_trials, budget_cost, default_lease_seconds, retry_expired, metadata, \
          revision, next_number, queued_trials, running_trials, completed_trials, failed_trials, stopped_trials, \
          abandoned_trials, expired_trials, spent_trials, spent_cost, created_at, updated_at"
+    };
+}
+
+/// The columns that make a [`StudyRecord`] by themselves.
+macro_rules! study_columns {
+    () => {
+        concat!("definition, ", defined_study_columns!())
     };
 }
 

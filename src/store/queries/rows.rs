@@ -23,8 +23,17 @@ pub(super) fn signed(count: u64) -> i64 {
 
 /// The study of a row of `study_columns!`.
 pub(super) fn study(row: &Row, definitions: &Definitions) -> Result<StudyRecord> {
+    study_unless_known(row, None, definitions)
+}
+
+/// The study of a row in which the definition is only needed where it is not known.
+pub(super) fn study_unless_known(
+    row: &Row,
+    known: Option<Arc<Definition>>,
+    definitions: &Definitions,
+) -> Result<StudyRecord> {
     let id = StudyId(row.try_get("id")?);
-    let definition = match definitions.get(id) {
+    let definition = match known.or_else(|| definitions.get(id)) {
         Some(definition) => definition,
         None => {
             let definition = Arc::new(definition(row)?);

@@ -16,10 +16,10 @@ use crate::study::{Definition, Entry, EventKind, StudyId, Trial, TrialState};
 /// How many rows one statement inserts: databases bound the number of its values.
 const ROWS: usize = 500;
 
-/// A study and its trials that changed after a revision, by number: first a row of `study_columns!`, then rows of
-/// `trial_columns!`, in which the columns of the others are empty.
+/// A study and its trials that changed after a revision, by number: first a row of `study_columns!`, without the definition
+/// where it is known, then rows of `trial_columns!`, in which the columns of the others are empty.
 const CHANGES: &str = concat!(
-    "SELECT id, definition, seed, budget_trials, budget_cost, default_lease_seconds, retry_expired, next_number, \
+    "SELECT id, CASE WHEN $3 THEN NULL ELSE definition END AS definition, seed, budget_trials, budget_cost, default_lease_seconds, retry_expired, next_number, \
      queued_trials, running_trials, completed_trials, failed_trials, stopped_trials, abandoned_trials, \
      expired_trials, spent_trials, spent_cost, updated_at, state, metadata, revision, created_at, \
      EXISTS (SELECT 1 FROM trials WHERE study_id = $1 AND state = 'running' AND lease_expires_at <= (SELECT ",
@@ -186,9 +186,14 @@ impl Backend {
         take: TakeTrial<'_>,
     ) -> Result<Present> {
         let mut connection = self.reading().await?;
-        let mut rows = sqlx::query(CHANGES).bind(study.0).bind(signed(revision)).fetch(&mut *connection);
+        let known = self.definitions.get(study);
+        let mut rows = sqlx::query(CHANGES)
+            .bind(study.0)
+            .bind(signed(revision))
+            .bind(known.is_some())
+            .fetch(&mut *connection);
         let first = rows.try_next().await?.ok_or(StoreError::NoStudy(study))?;
-        let record = rows::study(&first, &self.definitions)?;
+        let record = rows::study_unless_known(&first, known, &self.definitions)?;
         let has_due_leases = first.try_get("has_due_leases")?;
         while let Some(row) = rows.try_next().await? {
             take(&record, rows::trial(&row, &record.definition)?.trial);
