@@ -88,11 +88,15 @@ pub(super) fn initial_trials(definition: &Definition) -> usize {
     chosen.map_or(default, |trials| usize::try_from(trials).unwrap_or(usize::MAX))
 }
 
+/// Parameters up to which a point of a sequence is a matter of microseconds.
+const MOST_IMMEDIATE: usize = 100;
+
 /// How many points after the first `trials` come straight from a sequence, each in microseconds: by no model, and in a
 /// space where no infeasible point is repaired and no list of all points is gone through.
 pub(super) fn immediate(definition: &Definition, trials: usize) -> usize {
     let space = definition.space();
     if definition.draft().network.is_some()
+        || space.dimension() > MOST_IMMEDIATE
         || space.has_constraints()
         || space.is_conditional()
         || space.cardinality().is_some()

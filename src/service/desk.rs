@@ -152,7 +152,10 @@ impl Service {
             if immediate - wanted < wanted {
                 self.inner.ahead.asked(snapshot.record.id, &counts);
             }
-            return Ok(info_span!("compute").in_scope(self.suggesting(snapshot, None, counts)));
+            let compute = self.suggesting(snapshot, None, counts);
+            let done = info_span!("compute").in_scope(|| self.inner.numerics.in_place(compute));
+            return done
+                .map_err(|_| AskError::Overloaded { retry_after_seconds: numerics::RETRY_AFTER_SECONDS });
         }
         let known = self.known_ahead(snapshot, &counts).await;
         self.inner.meters.looked_ahead(known.is_some());

@@ -57,6 +57,16 @@ impl Numerics {
         self.compute(compute).await
     }
 
+    /// Runs what takes microseconds where it is called.
+    pub(super) fn in_place<T>(&self, compute: impl FnOnce() -> T) -> Result<T, Overloaded> {
+        // Whoever calls goes on after a panic, as after one on a thread.
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(compute));
+        done.map_err(|_| {
+            self.meters.panics.inc();
+            Overloaded
+        })
+    }
+
     /// Counts one that waits, if there is room for it.
     fn enter(&self) -> Result<Leave<'_>, Overloaded> {
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.most_waiting {
@@ -179,6 +189,14 @@ mod tests {
         }
         assert!(lock(&numerics.turns).is_empty());
         assert_eq!(numerics.waiting.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_panic_in_place_is_an_overload() {
+        let numerics = Numerics::new(1, 1, NumericsMeters::default());
+        assert_eq!(numerics.in_place(|| 3).ok(), Some(3));
+        assert!(numerics.in_place(|| -> u8 { panic!("numerics") }).is_err());
+        assert_eq!(numerics.meters.panics.get(), 1);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -31,6 +31,20 @@ pub(crate) async fn a_lease_that_ended_expires_its_trial(database: &Database) {
     assert_eq!(states[1].revision, record.revision);
 }
 
+pub(crate) async fn many_leases_end_at_once(database: &Database) {
+    let store = &database.store;
+    let study = given::study(store).await;
+    let new = (0..150).map(|number| Assignment::New(given::proposal(number))).collect();
+    given::hand_out_ask(store, study, given::ask("ada", Some(1), new)).await;
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!(store.expire_leases(None).await.unwrap(), [study]);
+    let record = store.study(study).await.unwrap();
+    assert_eq!((record.counts.of(TrialState::Expired), record.revision), (150, 301));
+    let trials = store.trials(study, Some(TrialState::Expired), &given::first(200)).await.unwrap();
+    assert_eq!(trials.len(), 150);
+    assert_eq!(store.events(study, 151, 1000).await.unwrap().events.len(), 150);
+}
+
 pub(crate) async fn a_heartbeat_extends_a_lease(database: &Database) {
     let store = &database.store;
     let study = given::study(store).await;

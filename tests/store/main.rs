@@ -88,6 +88,7 @@ on_both! {
     leases {
         a_lease_that_ended_expires_its_trial,
         a_heartbeat_extends_a_lease,
+        many_leases_end_at_once,
         a_heartbeat_revives_an_expired_trial,
         a_point_that_was_handed_out_again_stays_with_its_new_holder,
         a_late_tell_counts_unless_the_retry_was_told_first,

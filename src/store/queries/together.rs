@@ -7,6 +7,9 @@ use super::super::{Connection, Database, begin_part, end_parts};
 /// How many rows are written at once: databases bound the number of values.
 const MOST_ROWS: usize = 1000;
 
+/// How many statements are one message: a database plans the parts of one together.
+const MOST_PARTS: usize = 64;
+
 /// Statements that are done together, none of which may read what another one writes.
 pub(super) struct Together {
     query: QueryBuilder<Database>,
@@ -28,7 +31,7 @@ impl Together {
         connection: &mut Connection,
         rows: usize,
     ) -> std::result::Result<&mut QueryBuilder<Database>, sqlx::Error> {
-        if self.rows > 0 && self.rows + rows > MOST_ROWS {
+        if self.parts == MOST_PARTS || (self.parts > 0 && self.rows + rows > MOST_ROWS) {
             std::mem::replace(self, Self::new()).execute(connection).await?;
         }
         begin_part(&mut self.query, self.parts);

@@ -19,8 +19,8 @@ const ROWS: usize = 500;
 /// A study and its trials that changed after a revision, by number: first a row of `study_columns!`, without the definition
 /// where it is known, then rows of `trial_columns!`, in which the columns of the others are empty.
 const CHANGES: &str = concat!(
-    "SELECT id, CASE WHEN $3 THEN NULL ELSE definition END AS definition, seed, budget_trials, budget_cost, default_lease_seconds, retry_expired, next_number, \
-     queued_trials, running_trials, completed_trials, failed_trials, stopped_trials, abandoned_trials, \
+    "SELECT id, CASE WHEN $3 THEN NULL ELSE definition END AS definition, seed, budget_trials, budget_cost, \
+     default_lease_seconds, retry_expired, next_number, queued_trials, running_trials, completed_trials, failed_trials, stopped_trials, abandoned_trials, \
      expired_trials, spent_trials, spent_cost, updated_at, state, metadata, revision, created_at, \
      EXISTS (SELECT 1 FROM trials WHERE study_id = $1 AND state = 'running' AND lease_expires_at <= (SELECT ",
     // In a query of its own the clock is read once, so that an index serves.
