@@ -392,3 +392,66 @@ fn auto_improves_the_hypervolume_of_few_objectives_and_weighs_many() {
         );
     }
 }
+
+#[test]
+fn a_named_acquisition_has_the_models_that_auto_has() {
+    // Rosenbrock's values are so skewed that they are transformed.
+    let define = |acquisition: &str| {
+        define(json!({
+            "name": "skewed", "seed": 5,
+            "parameters": [
+                {"name": "x", "type": "float", "low": -2, "high": 2},
+                {"name": "y", "type": "float", "low": -1, "high": 3},
+            ],
+            "metrics": [{"name": "value", "goal": "minimize"}],
+            "algorithm": {"acquisition": acquisition},
+        }))
+    };
+    let advisor = Advisor::default();
+    let (auto, named) = (define("auto"), define("log_expected_improvement"));
+    let history = run(&auto, 16, |p| {
+        let (x, y) = (number(p, "x"), number(p, "y"));
+        Some(vec![100.0 * (y - x * x).powi(2) + (1.0 - x).powi(2)])
+    });
+    let insights = advisor.insights(&auto, &history).unwrap();
+    assert!(
+        insights
+            .decisions
+            .iter()
+            .any(|decision| decision.what == "output_transform" && decision.chosen != "none")
+    );
+    let proposed = |definition| advisor.suggest(definition, &history, 1).remove(0);
+    assert_eq!(proposed(&auto).point, proposed(&named).point);
+}
+
+#[test]
+fn auto_counts_with_the_noise_that_it_is_told_or_finds() {
+    let definition = define(json!({
+        "name": "noisy", "seed": 3,
+        "parameters": [{"name": "x", "type": "float", "low": 0, "high": 1}],
+        "metrics": [{"name": "value", "goal": "minimize"}],
+    }));
+    let told = |sem: Option<f64>, noise: f64| {
+        let mut history = History::default();
+        let advisor = Advisor::default();
+        for trial in 0..14 {
+            let proposal = advisor.suggest(&definition, &history, 1).remove(0);
+            let mut seen = tell(&definition, &proposal, trial, |p| {
+                // Noise that is the same wherever it is run: a pattern of signs.
+                let sign = [1.0, -1.0, -0.4, 0.7, 1.0, 0.2, -1.0][trial % 7];
+                Some(vec![(5.0 * number(p, "x")).sin() + noise * sign])
+            });
+            if let Standing::Completed(metrics) = &mut seen.standing {
+                metrics.iter_mut().flatten().for_each(|observation| observation.sem = sem);
+            }
+            history.put(trial, seen);
+        }
+        let insights = advisor.insights(&definition, &history).unwrap();
+        let origin = advisor.suggest(&definition, &history, 1).remove(0).origin;
+        assert_eq!(insights.decisions[0].chosen, origin);
+        origin
+    };
+    assert_eq!(told(None, 0.0), "log_expected_improvement");
+    assert_eq!(told(None, 0.5), "exact_noisy_expected_improvement");
+    assert_eq!(told(Some(0.2), 0.2), "exact_noisy_expected_improvement");
+}

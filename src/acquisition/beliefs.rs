@@ -64,7 +64,7 @@ impl Beliefs<'_> {
 
     fn believe(&mut self, place: &[f64]) {
         let take_in = |process: &mut Cow<'_, GaussianProcess>| {
-            let (mean, noise) = (process.mean(place), process.noise().value);
+            let (mean, noise) = (process.mean(place), process.noise_ahead());
             process.to_mut().push(place, mean, noise);
         };
         self.objectives.iter_mut().for_each(take_in);

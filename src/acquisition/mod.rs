@@ -59,7 +59,9 @@ pub use knowledge_gradient::{
     stochastic_ascent,
 };
 pub use marginal::{Marginal, Slopes};
-pub use noisy_expected_improvement::{LogNoisyExpectedImprovement, exact_noisy_expected_improvement};
+pub use noisy_expected_improvement::{
+    LogNoisyExpectedImprovement, exact_noisy_expected_improvement, noisy_improvement,
+};
 pub use normal::{log_cdf, log_improvement};
 pub use probability_of_improvement::LogProbabilityOfImprovement;
 pub use propose::propose_batch;

@@ -5,8 +5,8 @@
 //!   evaluated points has an incumbent of its own, and EI over it is closed form; quasi Monte Carlo over the samples.
 //!   Awaited points are part of the baseline, so that batches are chosen one by one and asynchronously.
 //! - Frazier (arXiv 1807.02811, §5.1): the value of having evaluated x, when one of the evaluated points is reported
-//!   in the end, is E[max of the posterior means after] − the best one now, over the evaluated points and x. Exact, by
-//!   the expected maximum of straight lines.
+//!   in the end, is E[max of the posterior means after, over them and x] − the best one now, over them. Exact, by the
+//!   expected maximum of straight lines.
 
 use super::baseline::Baseline;
 use super::expected_improvement::log_expected_improvement;
@@ -14,7 +14,7 @@ use super::marginal::Slopes;
 use super::normal::{log_sum, quasi_normal};
 use super::value_of_information::ValueOfInformation;
 use super::{Acquisition, Beliefs};
-use crate::surrogate::SurrogateError;
+use crate::surrogate::{GaussianProcess, SurrogateError};
 
 /// ln of EI averaged over samples of the incumbent. For a baseline of m points and S samples O(n² + nm + Sm).
 pub struct LogNoisyExpectedImprovement<'a> {
@@ -77,10 +77,28 @@ impl Acquisition for LogNoisyExpectedImprovement<'_> {
 /// Frazier's noisy expected improvement: the value of information among the evaluated points and x.
 ///
 /// # Errors
-/// As [`ValueOfInformation::new`].
+/// As [`noisy_improvement`], or where there is no objective.
 pub fn exact_noisy_expected_improvement<'a>(
     beliefs: &'a Beliefs<'_>,
 ) -> Result<ValueOfInformation<'a>, SurrogateError> {
     let objective = beliefs.objectives.first().ok_or(SurrogateError::Empty)?;
-    ValueOfInformation::new(objective, &beliefs.baseline_places(MOST_BASELINE))
+    ValueOfInformation::over_evaluated(objective, &beliefs.baseline_places(MOST_BASELINE))
+}
+
+/// The same on the `evaluated` places, row after row, of which the best by posterior mean count.
+///
+/// # Errors
+/// Where the covariance at the places cannot be factored.
+pub fn noisy_improvement<'a>(
+    objective: &'a GaussianProcess,
+    evaluated: &[f64],
+) -> Result<ValueOfInformation<'a>, SurrogateError> {
+    let rows: Vec<&[f64]> = evaluated.chunks_exact(objective.dimension().max(1)).collect();
+    if rows.len() <= MOST_BASELINE {
+        return ValueOfInformation::over_evaluated(objective, evaluated);
+    }
+    let mut ranked: Vec<(f64, &[f64])> = rows.iter().map(|x| (objective.mean(x), *x)).collect();
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let best: Vec<f64> = ranked.iter().take(MOST_BASELINE).flat_map(|(_, x)| *x).copied().collect();
+    ValueOfInformation::over_evaluated(objective, &best)
 }

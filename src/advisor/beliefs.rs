@@ -6,12 +6,14 @@
 //! posterior mean, which leaves the mean as it is and takes away the uncertainty around them.
 
 use super::Advisor;
-use super::history::{Seen, Standing};
+use super::history::{History, Seen, Standing};
 use super::memo::{self, Effort, FitMemo};
-use super::policy::form;
+use super::policy::{form, is_noisy};
 use super::recommend::Predicted;
-use super::suggest::seed;
-use crate::acquisition::{Acquisition, Bounded, LogExpectedImprovement, LogMean, Mean, PosteriorMean};
+use super::suggest::{Weighting, seed};
+use crate::acquisition::{
+    Acquisition, Bounded, LogExpectedImprovement, LogMean, Mean, PosteriorMean, noisy_improvement,
+};
 use crate::space::Space;
 use crate::study::{Definition, Goal, Observation};
 use crate::surrogate::{
@@ -31,6 +33,24 @@ pub(super) struct Belief {
     pub(super) fitted_to: usize,
     /// The rows that the process is conditioned on.
     pub(super) rows: Vec<usize>,
+}
+
+/// What was reached so far: an improvement is one on this.
+pub(super) struct Reached {
+    /// f* of each of the belief's processes, the best posterior mean at a feasible place.
+    pub(super) incumbents: Vec<f64>,
+    /// The feasible places, row after row.
+    places: Vec<f64>,
+}
+
+impl Reached {
+    /// Counts a place whose result is awaited with what is expected of it.
+    pub(super) fn expect(&mut self, belief: &Belief, place: &[f64]) {
+        for (incumbent, process) in self.incumbents.iter_mut().zip(belief.processes()) {
+            *incumbent = incumbent.max(process.mean(place));
+        }
+        self.places.extend_from_slice(place);
+    }
 }
 
 /// Rows of coordinates with what was observed at each.
@@ -103,6 +123,34 @@ impl Rows {
                 rows.push(coordinates, observation.value, observation.sem);
                 rows.push_gradient(observation, 1.0);
             }
+        }
+        rows
+    }
+
+    /// What was observed of the objective, or of a weighting of several, larger is better; failed trials with a poor value.
+    pub(super) fn of_objective(told: &[(usize, &Seen)], history: &History, weighting: &Weighting) -> Self {
+        let mut rows = Self::default();
+        for (_, seen) in told {
+            if let (Standing::Completed(metrics), Some(coordinates)) = (&seen.standing, &seen.coordinates)
+                && let Some((value, sem)) = weighting.value(metrics)
+            {
+                rows.push(coordinates, value, sem);
+                if let [(index, sign, ..)] = weighting.objectives[..]
+                    && let Some(observation) = &metrics[index]
+                {
+                    rows.push_gradient(observation, sign);
+                }
+            }
+            // What was ended early counts with what its curve promises, as sure as the forecast is.
+            if let (Standing::Stopped, Some(coordinates)) = (&seen.standing, &seen.coordinates)
+                && let Some(forecast) = history.forecast(&seen.curve)
+            {
+                rows.push(coordinates, forecast.mean, Some(forecast.sd));
+            }
+        }
+        rows.push_failures(told, 1.0);
+        if !weighting.is_scalarized() {
+            rows.shape_freely();
         }
         rows
     }
@@ -272,6 +320,12 @@ impl Belief {
         processes.iter().map(|process| process.mean(x)).sum::<f64>() / processes.len() as f64
     }
 
+    /// What was reached at some places; `None` where there is none.
+    pub(super) fn reached<'p>(&self, places: impl Iterator<Item = &'p [f64]> + Clone) -> Option<Reached> {
+        let incumbents = self.incumbents(places.clone())?;
+        Some(Reached { incumbents, places: places.flatten().copied().collect() })
+    }
+
     /// The best posterior mean of each process at some places; `None` where there is no place.
     pub(super) fn incumbents<'p>(&self, places: impl Iterator<Item = &'p [f64]> + Clone) -> Option<Vec<f64>> {
         let best = |process: &GaussianProcess| places.clone().map(|x| process.mean(x)).reduce(f64::max);
@@ -282,6 +336,23 @@ impl Belief {
     pub(super) fn improvement<'a>(&'a self, incumbents: &[f64]) -> Box<dyn Acquisition + 'a> {
         let of = |(objective, &incumbent)| LogExpectedImprovement { objective, incumbent };
         averaged(self.processes().iter().zip(incumbents).map(of))
+    }
+
+    /// ln of what a trial is expected to gain: EI over the incumbent, and of a noisy metric Frazier's form of it, which knows
+    /// that one more result beside the incumbent tells little.
+    pub(super) fn gain<'a>(&'a self, reached: &Reached) -> Box<dyn Acquisition + 'a> {
+        if self.is_noisy() {
+            let of = |objective| noisy_improvement(objective, &reached.places);
+            if let Ok(terms) = self.processes().iter().map(of).collect::<Result<Vec<_>, _>>() {
+                return averaged(terms.into_iter());
+            }
+        }
+        self.improvement(&reached.incumbents)
+    }
+
+    /// Whether results are noisy, as far as the policy cares.
+    pub(super) fn is_noisy(&self) -> bool {
+        is_noisy(self.process.noise_ahead())
     }
 
     /// ln of the probability that the metric lies within bounds, which are in its own units.
@@ -324,7 +395,7 @@ impl Belief {
     pub(super) fn await_at(&mut self, place: &[f64]) {
         for process in self.sampled.iter_mut().chain([&mut self.process]) {
             let mean = process.mean(place);
-            process.push(place, mean, process.noise().value);
+            process.push(place, mean, process.noise_ahead());
         }
     }
 }

@@ -144,7 +144,11 @@ impl Advisor {
     pub fn insights(&self, definition: &Definition, history: &History) -> Result<Insights, SurrogateError> {
         let told = history.told();
         let beliefs = self.beliefs(definition, &told)?;
-        let (mut models, mut decisions) = (Vec::new(), policy::decisions(definition, told.len()));
+        let objective = definition.metrics().iter().position(|metric| metric.direction().is_some());
+        let objective = objective.and_then(|index| beliefs.get(index)?.as_ref());
+        let is_noisy = objective.is_some_and(Belief::is_noisy);
+        let mut decisions = policy::decisions(definition, told.len(), is_noisy);
+        let mut models = Vec::new();
         for (index, (metric, belief)) in definition.metrics().iter().zip(&beliefs).enumerate() {
             let Some(belief) = belief else { continue };
             let observed = told.iter().filter_map(|(number, seen)| match &seen.standing {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Advisor;
 use super::beliefs::{Belief, Learner, Rows, is_feasible};
-use super::history::{Seen, Standing};
+use super::history::{History, Seen, Standing};
 use super::suggest::Weighting;
 use crate::acquisition::{Beliefs, Chosen, Constraint, inferred_reference};
 use crate::study::{Definition, Direction, Goal};
@@ -33,14 +33,15 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    /// What `told` says, for the trial of that number.
+    /// What a history says, for the trial of that number.
     pub(super) fn learn(
         advisor: &Advisor,
         definition: &Definition,
         chosen: &Chosen,
-        told: &[(usize, &Seen)],
+        history: &History,
         number: usize,
     ) -> Result<Self, SurrogateError> {
+        let told = &history.told();
         let learner = Learner::new(advisor, definition, told.len());
         let learn = |rows: &Rows, sign: f64| learner.learn(rows, sign);
         let mut constraints = Vec::new();
@@ -105,15 +106,7 @@ impl Gathered {
                 }
             }
         } else {
-            let mut rows = Rows::default();
-            for (_, seen) in told {
-                if let (Standing::Completed(metrics), Some(coordinates)) = (&seen.standing, &seen.coordinates)
-                    && let Some((value, sem)) = weighting.value(metrics)
-                {
-                    rows.push(coordinates, value, sem);
-                }
-            }
-            rows.push_failures(told, 1.0);
+            let rows = Rows::of_objective(told, history, &weighting);
             gathered.objectives.push(learn(&rows, 1.0)?);
         }
         gathered.refer(definition, &feasible);

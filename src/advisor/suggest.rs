@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
 use super::Advisor;
-use super::beliefs::{Belief, Learner, Rows, is_feasible};
+use super::beliefs::{Belief, Learner, Reached, Rows, is_feasible};
 use super::history::{History, Seen, Standing};
 use super::named::Gathered;
 use super::policy::{Policy, immediate, initial_trials, policy};
@@ -25,6 +25,8 @@ pub mod origin {
     pub const RANDOM: &str = "random";
     /// ln EI.
     pub const LOG_EXPECTED_IMPROVEMENT: &str = "log_expected_improvement";
+    /// ln of Frazier's noisy EI.
+    pub const NOISY_EXPECTED_IMPROVEMENT: &str = "exact_noisy_expected_improvement";
     /// ln EI on a weighting of several objectives.
     pub const SCALARIZED: &str = "scalarized_log_expected_improvement";
     /// The probability of feasibility.
@@ -199,11 +201,10 @@ impl Suggesting<'_> {
 
     /// Adds `count` proposals by the acquisition that the study names, chosen together.
     fn named(&mut self, advisor: &Advisor, chosen: &Chosen, count: usize) -> Result<(), SurrogateError> {
-        let told = self.history.told();
         let all = self.proposed.len() + count;
         while self.proposed.len() < all {
             let number = self.number();
-            let gathered = Gathered::learn(advisor, self.definition, chosen, &told, number)?;
+            let gathered = Gathered::learn(advisor, self.definition, chosen, self.history, number)?;
             let search = Search {
                 space: self.definition.space(),
                 around: &gathered.around,
@@ -238,8 +239,8 @@ impl Suggesting<'_> {
 
 /// The models that one suggestion needs.
 struct Models {
-    /// With the incumbent of each of its processes; `None` while no trial is feasible.
-    objective: Option<(Belief, Vec<f64>)>,
+    /// With what was reached; `None` while no trial is feasible.
+    objective: Option<(Belief, Reached)>,
     constraints: Vec<(Belief, f64, f64)>,
     success: Option<Belief>,
     /// The best trials' coordinates, best first.
@@ -282,29 +283,7 @@ impl Models {
             })
             .collect();
         let weighting = Weighting::draw(definition, &feasible, number);
-        let mut rows = Rows::default();
-        for (_, seen) in told {
-            if let (Standing::Completed(metrics), Some(coordinates)) = (&seen.standing, &seen.coordinates)
-                && let Some((value, sem)) = weighting.value(metrics)
-            {
-                rows.push(coordinates, value, sem);
-                if let [(index, sign, ..)] = weighting.objectives[..]
-                    && let Some(observation) = &metrics[index]
-                {
-                    rows.push_gradient(observation, sign);
-                }
-            }
-            // What was ended early counts with what its curve promises, as sure as the forecast is.
-            if let (Standing::Stopped, Some(coordinates)) = (&seen.standing, &seen.coordinates)
-                && let Some(forecast) = history.forecast(&seen.curve)
-            {
-                rows.push(coordinates, forecast.mean, Some(forecast.sd));
-            }
-        }
-        rows.push_failures(told, 1.0);
-        if !weighting.is_scalarized() {
-            rows.shape_freely();
-        }
+        let rows = Rows::of_objective(told, history, &weighting);
         let mut models = Self {
             objective: None,
             constraints,
@@ -318,9 +297,9 @@ impl Models {
             let places = feasible.iter().filter_map(|seen| seen.coordinates.as_deref());
             let mut best: Vec<(f64, &[f64])> = places.clone().map(|x| (belief.mean(x), x)).collect();
             best.sort_by(|a, b| b.0.total_cmp(&a.0));
-            if let Some(incumbents) = belief.incumbents(places) {
+            if let Some(reached) = belief.reached(places) {
                 models.around = best.iter().take(AROUND).map(|(_, x)| x.to_vec()).collect();
-                models.objective = Some((belief, incumbents));
+                models.objective = Some((belief, reached));
             }
         }
         // One by one as they were handed out, so that points of one ask and of several come out alike to the last bit.
@@ -333,8 +312,8 @@ impl Models {
 
     fn acquisition(&self) -> impl Acquisition {
         let mut terms: Vec<Box<dyn Acquisition + '_>> = Vec::new();
-        if let Some((belief, incumbents)) = &self.objective {
-            terms.push(belief.improvement(incumbents));
+        if let Some((belief, reached)) = &self.objective {
+            terms.push(belief.gain(reached));
         }
         for (belief, lower, upper) in &self.constraints {
             terms.push(belief.feasibility(*lower, *upper));
@@ -349,6 +328,7 @@ impl Models {
         match (&self.objective, self.is_scalarized) {
             (None, _) => origin::FEASIBILITY,
             (Some(_), true) => origin::SCALARIZED,
+            (Some((belief, _)), false) if belief.is_noisy() => origin::NOISY_EXPECTED_IMPROVEMENT,
             (Some(_), false) => origin::LOG_EXPECTED_IMPROVEMENT,
         }
     }
@@ -361,12 +341,10 @@ impl Models {
         };
         let is_feasible = self.constraints.iter().all(keeps)
             && self.success.as_ref().is_none_or(|belief| belief.process.mean(place) > 0.0);
-        if let Some((belief, incumbents)) = &mut self.objective
+        if let Some((belief, reached)) = &mut self.objective
             && is_feasible
         {
-            for (incumbent, process) in incumbents.iter_mut().zip(belief.processes()) {
-                *incumbent = incumbent.max(process.mean(place));
-            }
+            reached.expect(belief, place);
         }
     }
 
@@ -386,7 +364,7 @@ impl Models {
 /// objectives scaled to [0, 1] over the feasible trials (Knowles, *ParEGO*, IEEE Trans. Evol. Comput. 10, 2006, eq. 2).
 pub(super) struct Weighting {
     /// Index of the metric, its sign, its weight, and its least value and range when turned.
-    objectives: Vec<(usize, f64, f64, f64, f64)>,
+    pub(super) objectives: Vec<(usize, f64, f64, f64, f64)>,
 }
 
 /// The weight of the sum beside the worst objective.

@@ -60,6 +60,7 @@ pub struct GaussianProcess {
     pub(super) observations: Observations,
     /// Known and learned noise together, and the jitter.
     pub(super) noise: Vec<f64>,
+    noise_ahead: f64,
     pub(super) factor: Factor,
     /// α = K⁻¹(y − m).
     pub(super) weights: Vec<f64>,
@@ -110,6 +111,7 @@ impl GaussianProcess {
             return Err(SurrogateError::NotFinite { row });
         }
         let noise = learned.with(&observations);
+        let noise_ahead = learned.value + observations.typical_known_noise();
         let mut covariance = observations.covariance(kernel.as_ref());
         let scale = (0..n).map(|i| covariance.at(i, i)).fold(0.0, f64::max);
         let mut before = 0.0;
@@ -121,7 +123,7 @@ impl GaussianProcess {
                 let noise = noise.iter().map(|noise| noise + jitter * scale).collect();
                 let weights = Vec::new();
                 let mut process =
-                    Self { kernel, mean, learned, observations, noise, factor, weights, jitter };
+                    Self { kernel, mean, learned, observations, noise, noise_ahead, factor, weights, jitter };
                 process.weigh();
                 return Ok(process);
             }
@@ -167,6 +169,12 @@ impl GaussianProcess {
     /// The variances of the learned noise.
     pub fn noise(&self) -> Noise {
         self.learned
+    }
+
+    /// The noise variance of a value that is still to be observed: what is learned, and what is typically known of the
+    /// values that were conditioned on.
+    pub fn noise_ahead(&self) -> f64 {
+        self.noise_ahead
     }
 
     /// The jitter that the factorization needed, relative to the prior variance; normally 0.

@@ -98,6 +98,14 @@ impl Observations {
         &self.known_noise
     }
 
+    /// The median of what is known of the values' noise variances; 0 of none.
+    pub fn typical_known_noise(&self) -> f64 {
+        let is_value = |&i: &usize| self.functional(i) == Functional::Value;
+        let mut known: Vec<f64> = (0..self.len()).filter(is_value).map(|i| self.known_noise[i]).collect();
+        let middle = known.len() / 2;
+        if known.is_empty() { 0.0 } else { *known.select_nth_unstable_by(middle, f64::total_cmp).1 }
+    }
+
     /// Whether there are derivatives among them.
     pub fn has_derivatives(&self) -> bool {
         !self.seen.is_empty()

@@ -100,6 +100,16 @@ pub fn functions() -> Vec<Function> {
         Function::cube("cosines8", cosines, 8, (-1.0, 1.0), 0.0),
         hartmann6.clone().with_noise("hartmann6-noisy", 0.1),
         levy4.with_noise("levy4-noisy", 0.5),
+        Function::over("branin-noisy", branin, &[(-5.0, 10.0), (0.0, 15.0)], &[PI, 2.275])
+            .with_noise("branin-noisy", 5.0),
+        Function::cube("ackley5-noisy", ackley, 5, (-32.768, 32.768), 0.0).with_noise("ackley5-noisy", 0.5),
+        Function::cube("styblinski5-noisy", styblinski_tang, 5, (-5.0, 5.0), -2.903_534_027_771_177)
+            .with_noise("styblinski5-noisy", 5.0),
+        Function::cube("rosenbrock5-noisy", rosenbrock, 5, (-5.0, 10.0), 1.0)
+            .with_noise("rosenbrock5-noisy", 5000.0),
+        Function::cube("griewank8-noisy", griewank, 8, (-600.0, 600.0), 0.0).with_noise("griewank8-noisy", 10.0),
+        Function::over("hartmann3-noisy", hartmann3, &[(0.0, 1.0); 3], &[0.114_589, 0.555_649, 0.852_547]).with_noise("hartmann3-noisy", 0.1),
+        Function::over("hartmann3", hartmann3, &[(0.0, 1.0); 3], &[0.114_589, 0.555_649, 0.852_547]),
         Function::cube("rates4", rates, 4, (0.0, 1.0), 0.02).still(),
         hartmann6.among("hartmann6-in-30", 30),
         hartmann6.among("hartmann6-in-50", 50),
@@ -135,6 +145,22 @@ fn hartmann6(x: &[f64]) -> f64 {
     ];
     let term = |k: usize| {
         let squares: f64 = (0..6).map(|a| SCALES[k][a] * (x[a] - CENTRES[k][a]).powi(2)).sum();
+        -WEIGHTS[k] * (-squares).exp()
+    };
+    (0..4).map(term).sum()
+}
+
+fn hartmann3(x: &[f64]) -> f64 {
+    const WEIGHTS: [f64; 4] = [1.0, 1.2, 3.0, 3.2];
+    const SCALES: [[f64; 3]; 4] = [[3.0, 10.0, 30.0], [0.1, 10.0, 35.0], [3.0, 10.0, 30.0], [0.1, 10.0, 35.0]];
+    const CENTRES: [[f64; 3]; 4] = [
+        [0.3689, 0.1170, 0.2673],
+        [0.4699, 0.4387, 0.7470],
+        [0.1091, 0.8732, 0.5547],
+        [0.0381, 0.5743, 0.8828],
+    ];
+    let term = |k: usize| {
+        let squares: f64 = (0..3).map(|a| SCALES[k][a] * (x[a] - CENTRES[k][a]).powi(2)).sum();
         -WEIGHTS[k] * (-squares).exp()
     };
     (0..4).map(term).sum()

@@ -1,8 +1,8 @@
 //! The advisor in one process, without HTTP and without a store: how good its points are, and what one costs.
 //!
 //! `regret [--functions a,b] [--seeds 11] [--trials 50] [--workers 1] [--acquisition auto] [--hyperparameters auto] [--input-warping auto]`: the
-//! median, least and greatest log₁₀ of the simple regret
-//! (the value without noise at the trial with the best measurement, less the minimum), minimizers moved by the seed. Each
+//! median, mean, upper quartile, least and greatest log₁₀ of the simple regret (the value of the best trial less the minimum;
+//! with noise, the value without it at what is recommended in the end), minimizers moved by the seed. Each
 //! of several workers asks as soon as it has told; all take equally long.
 //!
 //! `cold [--sizes 10,50,100] [--repeats 15] [--function hartmann6] [--hyperparameters auto]`: milliseconds of one suggestion by an advisor that
@@ -138,12 +138,17 @@ fn run(function: &Function, seed: usize, course: &Course) -> (f64, f64) {
             history.put(told, seen(&definition, coordinates, Some(value), told));
         }
     }
+    if function.noise > 0.0
+        && let Some(recommended) = advisor.recommend(&definition, &history).first()
+    {
+        regret = function.regret(&definition.space().encode(&recommended.point));
+    }
     (regret.max(1e-12).log10(), started.elapsed().as_secs_f64() / course.trials as f64)
 }
 
 fn regret(names: &str, seeds: usize, course: &Course, threads: usize) {
     println!(
-        "| function | median | least | greatest | ms a suggestion |\n| --- | ---: | ---: | ---: | ---: |"
+        "| function | median | mean | upper quartile | least | greatest | ms a suggestion |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
     );
     for name in names.split(',') {
         let function = named(name);
@@ -168,7 +173,9 @@ fn regret(names: &str, seeds: usize, course: &Course, threads: usize) {
         regrets.sort_by(f64::total_cmp);
         let ms = 1e3 * ends.iter().map(|end| end.1).sum::<f64>() / seeds as f64;
         let (median, least, most) = (regrets[seeds / 2], regrets[0], regrets[seeds - 1]);
-        println!("| {name} | {median:.2} | {least:.2} | {most:.2} | {ms:.1} |");
+        let mean = regrets.iter().sum::<f64>() / seeds as f64;
+        let upper = regrets[3 * seeds / 4];
+        println!("| {name} | {median:.2} | {mean:.2} | {upper:.2} | {least:.2} | {most:.2} | {ms:.1} |");
     }
 }
 

@@ -26,7 +26,7 @@ const LEAST_NOISE: f64 = 1e-6;
 impl Batch for BatchInformation<'_> {
     fn value_with_gradient(&self, places: &[f64], gradient: &mut [f64]) -> f64 {
         let d = self.process.dimension().max(1);
-        let noise = self.process.noise().value.max(LEAST_NOISE);
+        let noise = self.process.noise_ahead().max(LEAST_NOISE);
         let joint = self.process.joint(places);
         let Ok(root) = joint.noisy_root(noise) else { return f64::NEG_INFINITY };
         let q = joint.len();

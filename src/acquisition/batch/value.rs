@@ -36,7 +36,7 @@ impl<'a> BatchValue<'a> {
         points: &[f64],
         (q, samples, seed): (usize, usize, u64),
     ) -> Result<Self, SurrogateError> {
-        let noise = process.noise().value.max(LEAST_NOISE);
+        let noise = process.noise_ahead().max(LEAST_NOISE);
         let among = process.imagine(points, noise)?;
         let mut normals = Vec::new();
         if q > 1 {

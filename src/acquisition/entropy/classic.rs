@@ -52,7 +52,7 @@ impl<'a> EntropySearch<'a> {
             samples.push(joint.sample(&root, &z[..m]));
             noises.push(z[m]);
         }
-        Ok(Self { objective, points, samples, noises, noise: objective.noise().value })
+        Ok(Self { objective, points, samples, noises, noise: objective.noise_ahead() })
     }
 
     /// H(P(x*)) in nats.

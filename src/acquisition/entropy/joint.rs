@@ -44,7 +44,7 @@ impl<'a> JointEntropySearch<'a> {
                 (*value, value - at.mean, at.sd * at.sd)
             })
             .collect();
-        Ok(Self { objective, among, maxima, noise: objective.noise().value.max(LEAST_NOISE) })
+        Ok(Self { objective, among, maxima, noise: objective.noise_ahead().max(LEAST_NOISE) })
     }
 
     /// Σ ½ ln(cut + λ) over the maxima, and its derivatives in μ(x), σ²(x) and each C(x, x*).

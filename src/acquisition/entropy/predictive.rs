@@ -44,7 +44,7 @@ impl<'a> PredictiveEntropySearch<'a> {
         maxima: &Maxima,
         search: &Search<'_>,
     ) -> Result<Self, SurrogateError> {
-        let noise = objective.noise().value.max(LEAST_NOISE);
+        let noise = objective.noise_ahead().max(LEAST_NOISE);
         let best = (0..objective.observations())
             .map(|i| objective.mean_at_observation(i))
             .fold(f64::NEG_INFINITY, f64::max);

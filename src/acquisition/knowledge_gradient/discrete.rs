@@ -6,13 +6,17 @@ use crate::acquisition::{Beliefs, PosteriorMean, sample_maxima};
 use crate::space::sobol::Sobol;
 use crate::surrogate::{GaussianProcess, SurrogateError};
 
-/// How many points stand for the domain beside the evaluated ones and the maximizer of the posterior mean: spread ones,
-/// and maximizers of drawn functions, where the posterior mean may come to be best.
-const SPREAD: u64 = 48;
-const DRAWN: usize = 8;
+/// How many points stand for the domain beside the evaluated ones and the maximizer of the posterior mean: spread ones.
+/// Maximizers of drawn functions beside them, and more spread ones, changed no regret and cost ten times as much an ask
+/// (`docs/decisions/acquisitions.md`).
+const SPREAD: u64 = 16;
 const MOST_EVALUATED: usize = 32;
+/// The same where outcomes are simulated and the best mean is sought from these points: drawn functions' maximizers, where
+/// the posterior mean may come to be best, are among them.
+const STARTS: u64 = 48;
+const DRAWN: usize = 8;
 
-/// ln KG, discretized. To make it takes about as long as thirty searches for a maximum of a mean.
+/// ln KG, discretized. To make it takes about as long as a search for the maximum of a mean.
 ///
 /// # Errors
 /// Where there is no objective or the covariance at the points cannot be factored.
@@ -35,19 +39,25 @@ pub(in crate::acquisition) fn choices(
 ) -> Result<Vec<f64>, SurrogateError> {
     let objective = beliefs.objectives.first().ok_or(SurrogateError::Empty)?;
     let mut rows = beliefs.baseline_places(MOST_EVALUATED);
-    rows.extend(representers(objective, search));
+    rows.extend(standing_for_the_domain(objective, search, SPREAD));
     Ok(rows)
 }
 
-/// Points that stand for the domain when the best posterior mean is sought, row after row.
+/// Points from which the best posterior mean is sought, row after row.
 pub fn representers(objective: &GaussianProcess, search: &Search<'_>) -> Vec<f64> {
+    let mut rows = standing_for_the_domain(objective, search, STARTS);
+    rows.extend(sample_maxima(objective, search, DRAWN, search.seed).places.into_iter().flatten());
+    rows
+}
+
+/// Spread points, and the maximizer of the posterior mean.
+fn standing_for_the_domain(objective: &GaussianProcess, search: &Search<'_>, spread: u64) -> Vec<f64> {
     let sobol = Sobol::new(search.space.dimension(), search.seed ^ 0x6b67);
-    let mut rows: Vec<f64> = (0..SPREAD).flat_map(|index| search.feasible_at(&sobol.point(index))).collect();
+    let mut rows: Vec<f64> = (0..spread).flat_map(|index| search.feasible_at(&sobol.point(index))).collect();
     let mut starts = rows.clone();
     search.around.iter().for_each(|best| starts.extend_from_slice(best));
     if let Some(best) = climb_from(search, &PosteriorMean(objective), &starts, 2) {
         rows.extend(best.coordinates);
     }
-    rows.extend(sample_maxima(objective, search, DRAWN, search.seed).places.into_iter().flatten());
     rows
 }

@@ -75,7 +75,7 @@ impl Problem<'_> {
     /// s(x).
     fn spread(&self, x: &[f64]) -> f64 {
         let sd = self.process.predict(x).sd;
-        (sd * sd + self.process.noise().value).sqrt()
+        (sd * sd + self.process.noise_ahead()).sqrt()
     }
 
     /// Optimizes the continuous coordinates of x and all x̂ⱼ, laid end to end.
@@ -113,7 +113,7 @@ impl Problem<'_> {
         let (of_sd, rest) = rest.split_at_mut(d);
         let (of_x, of_other) = rest.split_at_mut(d);
         let at = self.process.predict_with_gradient(x, of_mean, of_sd);
-        let s = (at.sd * at.sd + self.process.noise().value).sqrt();
+        let s = (at.sd * at.sd + self.process.noise_ahead()).sqrt();
         let count = self.normals.len() as f64;
         let mut sum = 0.0;
         let mut of_sum = vec![0.0; whole.len()];

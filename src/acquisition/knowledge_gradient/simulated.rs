@@ -61,7 +61,7 @@ impl<'a> SimulatedKnowledgeGradient<'a> {
         gradient: &mut [f64],
     ) -> Result<f64, SurrogateError> {
         let d = x.len();
-        let noise = self.process.noise().value;
+        let noise = self.process.noise_ahead();
         let imagined = self.process.imagine(x, noise)?;
         let mut gradients = vec![0.0; 3 * d];
         let (of_mean, rest) = gradients.split_at_mut(d);

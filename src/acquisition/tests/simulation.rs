@@ -67,15 +67,37 @@ fn knowledge_gradients_equal_nested_simulation() {
 fn exact_noisy_improvement_equals_nested_simulation() {
     for (d, places) in [(1, vec![0.2, 0.45, 0.75]), (2, vec![0.3, 0.75, 0.9, 0.9, 0.2, 0.4])] {
         let (_, process) = small(d);
-        let tried: Vec<f64> = (0..4).flat_map(|i| process.input(i).to_vec()).collect();
+        // Without the best of the observed points, so that a place is expected to be better than what was evaluated.
+        let best =
+            (0..4).max_by(|&i, &j| process.mean(process.input(i)).total_cmp(&process.mean(process.input(j))));
+        let tried: Vec<f64> =
+            (0..4).filter(|i| Some(*i) != best).flat_map(|i| process.input(i).to_vec()).collect();
+        let incumbent = tried.chunks_exact(d).map(|x| process.mean(x)).fold(f64::NEG_INFINITY, f64::max);
         let believed = beliefs(vec![process.clone()], tried.clone());
         let exact = exact_noisy_expected_improvement(&believed).unwrap();
-        for x in places.chunks_exact(d) {
-            // The choice in the end is among the tried points and x, as the brute force's grid is.
-            let expected = nested_knowledge_gradient(&process, x, &tried, 4096);
+        let mut better = 0;
+        for x in places.chunks_exact(d).chain([process.input(best.unwrap())]) {
+            // The brute force knows the choice of x before its outcome, which is worth nothing until x is evaluated.
+            let sure = (process.mean(x) - incumbent).max(0.0);
+            better += usize::from(sure > 0.0);
+            let expected = nested_knowledge_gradient(&process, x, &tried, 4096) + sure;
             let value = exact.value(x).exp();
             assert!((value - expected).abs() < 2e-3 * (0.01 + expected), "{d} {x:?}: {value} {expected}");
         }
+        assert!(better > 0);
+    }
+}
+
+#[test]
+fn exact_noisy_improvement_is_expected_improvement_where_there_is_no_noise() {
+    let inputs = [0.05, 0.3, 0.55, 0.95];
+    let exact_process =
+        process(&[Distance::Numeric], &[0.25], (1.0, 0.1, 1e-12), &inputs, &[0.2, 1.1, -0.4, 0.6]);
+    let noisy = noisy_improvement(&exact_process, &inputs).unwrap();
+    let known = LogExpectedImprovement { objective: &exact_process, incumbent: 1.1 };
+    for x in [0.0, 0.11, 0.27, 0.4, 0.7, 0.85, 1.0] {
+        let (value, expected) = (noisy.value(&[x]), known.value(&[x]));
+        assert!((value - expected).abs() < 1e-4, "{x}: {value} {expected}");
     }
 }
 
