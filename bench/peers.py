@@ -17,6 +17,7 @@ import argparse
 import json
 import math
 import statistics
+import subprocess
 import sys
 import time
 import uuid
@@ -33,6 +34,7 @@ from service import Connection, service_at
 
 SMALLEST_REGRET = 1e-12
 RESULTS_PAGE = Path(__file__).resolve().parent / "RESULTS.md"
+ENVIRONMENTS = Path(os.environ.get("PEER_ENVIRONMENTS", Path(__file__).resolve().parent / "environments"))
 MARKS = ("<!-- peers: begin -->", "<!-- peers: end -->")
 
 
@@ -171,6 +173,36 @@ def run_botorch(measure: Measure, seed: int, trials: int, _: Connection) -> None
         y = torch.cat([y, torch.tensor([[-measure(low + point[0].numpy() * (high - low))]]).double()])
 
 
+def run_alone(method: str) -> Callable[..., None]:
+    """In a virtual environment of its own, `environments/METHOD`, by `peer_alone.py`."""
+
+    def run(measure: Measure, seed: int, trials: int, _: Connection) -> None:
+        python = ENVIRONMENTS / method / "bin" / "python"
+        if not python.exists():
+            sys.exit(f"{method} needs an environment: README.md tells how to make {python.parent.parent}")
+        function = measure.function
+        with subprocess.Popen(
+            [str(python), str(Path(__file__).with_name("peer_alone.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            bufsize=1,
+        ) as peer:
+            task = {"method": method, "seed": seed, "trials": trials}
+            peer.stdin.write(json.dumps({**task, "low": list(function.low), "high": list(function.high)}) + "\n")
+            for line in peer.stdout:
+                answer = json.loads(line)
+                if "point" not in answer:
+                    measure.seconds = [answer["cpu_seconds"]]
+                    break
+                peer.stdin.write(json.dumps({"value": measure(answer["point"])}) + "\n")
+        if len(measure.seen) < trials:
+            sys.exit(f"{method} ended after {len(measure.seen)} of {trials} trials; run peer_alone.py by hand")
+
+    return run
+
+
 def run_random(measure: Measure, seed: int, trials: int, _: Connection) -> None:
     random = np.random.default_rng(seed)
     for point in random.uniform(measure.function.low, measure.function.high, (trials, measure.function.dimension)):
@@ -184,6 +216,10 @@ METHODS: dict[str, tuple[str, Callable[..., None]]] = {
     "botorch": ("BoTorch qLogNEI", run_botorch),
     "optuna-gp": ("Optuna GP", run_optuna("GPSampler")),
     "optuna-tpe": ("Optuna TPE", run_optuna("TPESampler")),
+    "ax": ("Ax", run_alone("ax")),
+    "hebo": ("HEBO", run_alone("hebo")),
+    "smac": ("SMAC3", run_alone("smac")),
+    "vizier": ("OSS Vizier", run_alone("vizier")),
     "skopt": ("scikit-optimize", run_skopt),
     "random": ("random", run_random),
 }
