@@ -317,6 +317,37 @@ fn every_acquisition_that_a_study_may_name_proposes_its_points() {
 }
 
 #[test]
+fn every_acquisition_takes_in_gradients_and_standard_errors() {
+    for algorithm in ALGORITHMS.iter().filter(|algorithm| !algorithm.is_multi_objective) {
+        let definition = define(json!({
+            "name": "gradients", "seed": 2,
+            "parameters": [
+                {"name": "x", "type": "float", "low": 0, "high": 1},
+                {"name": "y", "type": "float", "low": 0, "high": 1},
+            ],
+            "metrics": [{"name": "f", "goal": "minimize"}],
+            "algorithm": {"acquisition": algorithm.name, "initial_trials": 3},
+        }));
+        let mut history = History::default();
+        for trial in 0..6 {
+            let proposal = Advisor::default().suggest(&definition, &history, 1).remove(0);
+            assert!(!proposal.origin.starts_with("fallback"), "{}", algorithm.name);
+            let parameters = definition.space().write(&proposal.point).into_iter().collect();
+            let (x, y) = (number(&parameters, "x") - 0.7, number(&parameters, "y") - 0.2);
+            let gradient = BTreeMap::from([("x".to_owned(), 2.0 * x), ("y".to_owned(), 4.0 * y)]);
+            let told = Observation { value: x * x + 2.0 * y * y, sem: Some(1e-3), gradient: Some(gradient) };
+            let mut seen = tell(&definition, &proposal, trial, |_| Some(vec![0.0]));
+            seen.standing = Standing::Completed(vec![Some(told)]);
+            history.put(trial, seen);
+        }
+        if !matches!(algorithm.name, "random" | "space_filling") {
+            let closest = best(&history, &definition, 0);
+            assert!(closest < 0.1, "{}: {closest}", algorithm.name);
+        }
+    }
+}
+
+#[test]
 fn a_batch_is_moved_as_a_whole_and_asks_at_once_are_not() {
     for name in ["noisy_expected_improvement", "knowledge_gradient", "joint_entropy_search"] {
         let definition = define(json!({

@@ -12,6 +12,9 @@ use super::envelope::{expected_maximum, log_expected_maximum};
 use super::normal::log_sum;
 use crate::surrogate::{GaussianProcess, Imagined, Prediction, SurrogateError};
 
+/// A gain below this is none: the slope of its logarithm would leave the range of numbers.
+const LEAST_GAIN: f64 = 1e-290;
+
 /// ln of the value of an observation at x for the best choice among x and some points.
 pub struct ValueOfInformation<'a> {
     process: &'a GaussianProcess,
@@ -41,9 +44,10 @@ impl<'a> ValueOfInformation<'a> {
         Ok(value)
     }
 
-    /// What is gained by evaluating x even if its outcome is the expected one.
+    /// What is gained by evaluating x even if its outcome is the expected one; 0 where it is hardly a number.
     fn sure_gain(&self, at: &Prediction) -> f64 {
-        self.incumbent.map_or(0.0, |incumbent| (at.mean - incumbent).max(0.0))
+        let gain = self.incumbent.map_or(0.0, |incumbent| at.mean - incumbent);
+        if gain > LEAST_GAIN { gain } else { 0.0 }
     }
 
     /// a and b, x last; and s.

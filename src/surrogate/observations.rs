@@ -98,12 +98,13 @@ impl Observations {
         &self.known_noise
     }
 
-    /// The median of what is known of the values' noise variances; 0 of none.
+    /// What is known of the values' noise variances, typically: the least but for a tenth of them, for among them may be
+    /// forecasts of ended trials, whose uncertainty is not that of a result. 0 of none.
     pub fn typical_known_noise(&self) -> f64 {
         let is_value = |&i: &usize| self.functional(i) == Functional::Value;
         let mut known: Vec<f64> = (0..self.len()).filter(is_value).map(|i| self.known_noise[i]).collect();
-        let middle = known.len() / 2;
-        if known.is_empty() { 0.0 } else { *known.select_nth_unstable_by(middle, f64::total_cmp).1 }
+        let tenth = known.len() / 10;
+        if known.is_empty() { 0.0 } else { *known.select_nth_unstable_by(tenth, f64::total_cmp).1 }
     }
 
     /// Whether there are derivatives among them.

@@ -107,8 +107,10 @@ pub fn functions() -> Vec<Function> {
             .with_noise("styblinski5-noisy", 5.0),
         Function::cube("rosenbrock5-noisy", rosenbrock, 5, (-5.0, 10.0), 1.0)
             .with_noise("rosenbrock5-noisy", 5000.0),
-        Function::cube("griewank8-noisy", griewank, 8, (-600.0, 600.0), 0.0).with_noise("griewank8-noisy", 10.0),
-        Function::over("hartmann3-noisy", hartmann3, &[(0.0, 1.0); 3], &[0.114_589, 0.555_649, 0.852_547]).with_noise("hartmann3-noisy", 0.1),
+        Function::cube("griewank8-noisy", griewank, 8, (-600.0, 600.0), 0.0)
+            .with_noise("griewank8-noisy", 10.0),
+        Function::over("hartmann3-noisy", hartmann3, &[(0.0, 1.0); 3], &[0.114_589, 0.555_649, 0.852_547])
+            .with_noise("hartmann3-noisy", 0.1),
         Function::over("hartmann3", hartmann3, &[(0.0, 1.0); 3], &[0.114_589, 0.555_649, 0.852_547]),
         Function::cube("rates4", rates, 4, (0.0, 1.0), 0.02).still(),
         hartmann6.among("hartmann6-in-30", 30),
@@ -152,7 +154,8 @@ fn hartmann6(x: &[f64]) -> f64 {
 
 fn hartmann3(x: &[f64]) -> f64 {
     const WEIGHTS: [f64; 4] = [1.0, 1.2, 3.0, 3.2];
-    const SCALES: [[f64; 3]; 4] = [[3.0, 10.0, 30.0], [0.1, 10.0, 35.0], [3.0, 10.0, 30.0], [0.1, 10.0, 35.0]];
+    const SCALES: [[f64; 3]; 4] =
+        [[3.0, 10.0, 30.0], [0.1, 10.0, 35.0], [3.0, 10.0, 30.0], [0.1, 10.0, 35.0]];
     const CENTRES: [[f64; 3]; 4] = [
         [0.3689, 0.1170, 0.2673],
         [0.4699, 0.4387, 0.7470],

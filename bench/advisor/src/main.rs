@@ -1,6 +1,6 @@
 //! The advisor in one process, without HTTP and without a store: how good its points are, and what one costs.
 //!
-//! `regret [--functions a,b] [--seeds 11] [--trials 50] [--workers 1] [--acquisition auto] [--hyperparameters auto] [--input-warping auto]`: the
+//! `regret [--functions a,b] [--seeds 11] [--trials 50] [--workers 1] [--errors known] [--acquisition auto] [--hyperparameters auto] [--input-warping auto]`: the
 //! median, mean, upper quartile, least and greatest log₁₀ of the simple regret (the value of the best trial less the minimum;
 //! with noise, the value without it at what is recommended in the end), minimizers moved by the seed. Each
 //! of several workers asks as soon as it has told; all take equally long.
@@ -51,6 +51,7 @@ fn main() {
                 algorithm: algorithm(),
                 trials: count("trials", "50"),
                 workers: count("workers", "1"),
+                are_errors_known: option("errors", "unknown") == "known",
             };
             regret(&names, count("seeds", "11"), &course, count("threads", "2"));
         }
@@ -80,14 +81,19 @@ fn define(function: &Function, seed: usize, algorithm: &Algorithm) -> Definition
 }
 
 /// A trial that was told a value, or is awaited.
-fn seen(definition: &Definition, coordinates: Vec<f64>, value: Option<f64>, number: usize) -> Seen {
+fn seen(
+    definition: &Definition,
+    coordinates: Vec<f64>,
+    told: Option<(f64, Option<f64>)>,
+    number: usize,
+) -> Seen {
     let point = definition.space().decode(&coordinates);
-    let observed = |value| Standing::Completed(vec![Some(Observation { value, sem: None, gradient: None })]);
+    let observed = |(value, sem)| Standing::Completed(vec![Some(Observation { value, sem, gradient: None })]);
     Seen {
         key: definition.space().canonical(&point),
         coordinates: Some(definition.space().encode(&point)),
-        standing: value.map_or(Standing::Pending, observed),
-        told_revision: if value.is_some() { number as u64 + 1 } else { 0 },
+        standing: told.map_or(Standing::Pending, observed),
+        told_revision: if told.is_some() { number as u64 + 1 } else { 0 },
         curve: Vec::new(),
         gain: None,
     }
@@ -110,6 +116,8 @@ struct Course {
     algorithm: Algorithm,
     trials: usize,
     workers: usize,
+    /// Whether the noise's standard deviation is told with each value.
+    are_errors_known: bool,
 }
 
 /// One study: log₁₀ of the regret at its end, and seconds a suggestion.
@@ -135,7 +143,8 @@ fn run(function: &Function, seed: usize, course: &Course) -> (f64, f64) {
             if value < best {
                 (best, regret) = (value, exact);
             }
-            history.put(told, seen(&definition, coordinates, Some(value), told));
+            let sem = course.are_errors_known.then_some(function.noise);
+            history.put(told, seen(&definition, coordinates, Some((value, sem)), told));
         }
     }
     if function.noise > 0.0
@@ -190,7 +199,7 @@ fn cold(sizes: &str, repeats: usize, function: &Function, algorithm: &Algorithm)
             for number in 0..size {
                 let coordinates: Vec<f64> = (0..function.dimension).map(|_| rng.random()).collect();
                 let value = function.regret(&coordinates) + function.noise * normal(&mut rng);
-                history.put(number, seen(&definition, coordinates, Some(value), number));
+                history.put(number, seen(&definition, coordinates, Some((value, None)), number));
             }
             let started = Instant::now();
             let proposals = Advisor::default().suggest(&definition, &history, 1);

@@ -20,7 +20,7 @@ use crate::acquisition::Acquisition;
 use crate::acquisition::normal::hazard;
 use crate::acquisition::search::Search;
 use crate::space::Coordinate;
-use crate::surrogate::{GaussianProcess, SurrogateError};
+use crate::surrogate::{Functional, GaussianProcess, SurrogateError};
 
 /// ln α for some maxima.
 pub struct PredictiveEntropySearch<'a> {
@@ -45,7 +45,9 @@ impl<'a> PredictiveEntropySearch<'a> {
         search: &Search<'_>,
     ) -> Result<Self, SurrogateError> {
         let noise = objective.noise_ahead().max(LEAST_NOISE);
+        let is_value = |&i: &usize| objective.evidence().functional(i) == Functional::Value;
         let best = (0..objective.observations())
+            .filter(is_value)
             .map(|i| objective.mean_at_observation(i))
             .fold(f64::NEG_INFINITY, f64::max);
         let conditioned: Vec<_> = maxima
