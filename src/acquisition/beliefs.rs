@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::marginal::Marginal;
-use super::{Bounded, Success};
+use super::{Acquisition, Bounded, Success, Sum};
 use crate::surrogate::GaussianProcess;
 
 /// Everything that is believed of a study when a point is chosen. Outputs are standardized and to be maximized.
@@ -87,6 +87,14 @@ impl Beliefs<'_> {
     pub fn log_feasibility(&self, x: &[f64]) -> f64 {
         let constraints: f64 = self.bounded().map(|term| term.of(&term.metric.predict(x)).value).sum();
         constraints + self.success_term().map_or(0.0, |term| term.of(&term.labels.predict(x)).value)
+    }
+
+    /// ln of the probability that a trial succeeds and keeps every constraint, as an acquisition.
+    pub(super) fn feasibility(&self) -> Sum<'_> {
+        let mut terms: Vec<Box<dyn Acquisition + '_>> = Vec::new();
+        terms.extend(self.bounded().map(|term| Box::new(term) as Box<dyn Acquisition>));
+        terms.extend(self.success_term().map(|term| Box::new(term) as Box<dyn Acquisition>));
+        Sum(terms)
     }
 
     /// The constraints as acquisitions.

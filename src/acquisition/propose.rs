@@ -98,13 +98,11 @@ pub fn propose_batch(
 
 /// The logarithms of the probability of feasibility, and of one over the cost.
 fn weights<'a>(beliefs: &'a Beliefs<'_>) -> Sum<'a> {
-    let mut terms: Vec<Box<dyn Acquisition + 'a>> = Vec::new();
-    terms.extend(beliefs.bounded().map(|term| Box::new(term) as Box<dyn Acquisition>));
-    terms.extend(beliefs.success_term().map(|term| Box::new(term) as Box<dyn Acquisition>));
+    let mut weights = beliefs.feasibility();
     if let Some((process, spread)) = &beliefs.cost {
-        terms.push(Box::new(PerCost { process, spread: *spread }));
+        weights.0.push(Box::new(PerCost { process, spread: *spread }));
     }
-    Sum(terms)
+    weights
 }
 
 /// An acquisition and its weights.

@@ -2,7 +2,7 @@
 
 use crate::acquisition::search::{Search, climb_from};
 use crate::acquisition::value_of_information::ValueOfInformation;
-use crate::acquisition::{Beliefs, PosteriorMean, sample_maxima};
+use crate::acquisition::{Beliefs, PosteriorMean, Sum, sample_maxima};
 use crate::space::sobol::Sobol;
 use crate::surrogate::{GaussianProcess, SurrogateError};
 
@@ -28,8 +28,8 @@ pub fn discrete_knowledge_gradient<'a>(
     ValueOfInformation::new(objective, &choices(beliefs, search)?)
 }
 
-/// The points among which the best posterior mean is taken home, row after row: evaluated ones, and those that stand for
-/// the domain.
+/// The points among which the best posterior mean is taken home, row after row: evaluated ones that are feasible, and those
+/// that stand for the domain where a trial is more likely feasible than not.
 ///
 /// # Errors
 /// Where there is no objective.
@@ -39,24 +39,32 @@ pub(in crate::acquisition) fn choices(
 ) -> Result<Vec<f64>, SurrogateError> {
     let objective = beliefs.objectives.first().ok_or(SurrogateError::Empty)?;
     let mut rows = beliefs.baseline_places(MOST_EVALUATED);
-    rows.extend(standing_for_the_domain(objective, search, SPREAD));
+    let is_likely = |x: &&[f64]| beliefs.log_feasibility(x) > -std::f64::consts::LN_2;
+    let standing = standing_for_the_domain(objective, beliefs.feasibility(), search, SPREAD);
+    rows.extend(standing.chunks_exact(beliefs.dimension().max(1)).filter(is_likely).flatten());
     Ok(rows)
 }
 
 /// Points from which the best posterior mean is sought, row after row.
 pub fn representers(objective: &GaussianProcess, search: &Search<'_>) -> Vec<f64> {
-    let mut rows = standing_for_the_domain(objective, search, STARTS);
+    let mut rows = standing_for_the_domain(objective, Sum(Vec::new()), search, STARTS);
     rows.extend(sample_maxima(objective, search, DRAWN, search.seed).places.into_iter().flatten());
     rows
 }
 
-/// Spread points, and the maximizer of the posterior mean.
-fn standing_for_the_domain(objective: &GaussianProcess, search: &Search<'_>, spread: u64) -> Vec<f64> {
+/// Spread points, and the maximizer of the posterior mean with the logarithm of the `feasibility`.
+fn standing_for_the_domain<'a>(
+    objective: &'a GaussianProcess,
+    mut feasibility: Sum<'a>,
+    search: &Search<'_>,
+    spread: u64,
+) -> Vec<f64> {
     let sobol = Sobol::new(search.space.dimension(), search.seed ^ 0x6b67);
     let mut rows: Vec<f64> = (0..spread).flat_map(|index| search.feasible_at(&sobol.point(index))).collect();
     let mut starts = rows.clone();
     search.around.iter().for_each(|best| starts.extend_from_slice(best));
-    if let Some(best) = climb_from(search, &PosteriorMean(objective), &starts, 2) {
+    feasibility.0.push(Box::new(PosteriorMean(objective)));
+    if let Some(best) = climb_from(search, &feasibility, &starts, 2) {
         rows.extend(best.coordinates);
     }
     rows
