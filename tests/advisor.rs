@@ -456,6 +456,39 @@ fn a_named_acquisition_has_the_models_that_auto_has() {
 }
 
 #[test]
+fn auto_weighs_what_a_trial_gains_by_what_it_costs() {
+    let spent = |acquisition: &str, has_cost: bool| {
+        let mut study = json!({
+            "name": "dear", "seed": 1,
+            "parameters": [
+                {"name": "x", "type": "float", "low": 0, "high": 1},
+                {"name": "y", "type": "float", "low": 0, "high": 1},
+            ],
+            "metrics": [{"name": "value", "goal": "minimize"}, {"name": "seconds", "goal": "record"}],
+            "algorithm": {"acquisition": acquisition},
+        });
+        if has_cost {
+            study["cost_metric"] = json!("seconds");
+        }
+        let definition = define(study);
+        let history = run(&definition, 16, |p| {
+            let (x, y) = (number(p, "x"), number(p, "y"));
+            Some(vec![(9.0 * x).sin() + (7.0 * y).cos(), (5.0 * x).exp()])
+        });
+        let insights = Advisor::default().insights(&definition, &history).unwrap();
+        assert_eq!(insights.decisions.iter().any(|decision| decision.what == "cost"), has_cost);
+        let costs = history.trials()[5..].iter().map(|seen| match &seen.standing {
+            Standing::Completed(metrics) => metrics[1].as_ref().unwrap().value,
+            other => panic!("{other:?}"),
+        });
+        costs.sum::<f64>()
+    };
+    let (with, without) = (spent("auto", true), spent("auto", false));
+    assert!(with < 0.7 * without, "{with} {without}");
+    assert_eq!(with.to_bits(), spent("log_expected_improvement", true).to_bits());
+}
+
+#[test]
 fn auto_counts_with_the_noise_that_it_is_told_or_finds() {
     let definition = define(json!({
         "name": "noisy", "seed": 3,

@@ -64,7 +64,7 @@ pub use noisy_expected_improvement::{
 };
 pub use normal::{log_cdf, log_improvement};
 pub use probability_of_improvement::LogProbabilityOfImprovement;
-pub use propose::propose_batch;
+pub use propose::{PerCost, propose_batch};
 pub use registry::{ALGORITHMS, Algorithm, Chosen, choose};
 pub use search::{Candidate, Region, Search, best_of, climb_from, maximize};
 pub use settings::{Range, Setting, Settings};

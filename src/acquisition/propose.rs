@@ -127,10 +127,11 @@ impl Acquisition for Weighted<'_> {
 
 /// −E[ln cost], up to a constant: what is maximized is the gain per unit of cost (Snoek, Larochelle & Adams, arXiv
 /// 1206.2944, §3.2).
-struct PerCost<'a> {
-    process: &'a GaussianProcess,
+pub struct PerCost<'a> {
+    /// The process over the standardized logarithm of a trial's cost.
+    pub process: &'a GaussianProcess,
     /// What one unit of the standardized logarithm is worth.
-    spread: f64,
+    pub spread: f64,
 }
 
 impl Acquisition for PerCost<'_> {

@@ -12,7 +12,7 @@ use super::policy::{form, is_noisy};
 use super::recommend::Predicted;
 use super::suggest::{Weighting, seed};
 use crate::acquisition::{
-    Acquisition, Bounded, LogExpectedImprovement, LogMean, Mean, PosteriorMean, noisy_improvement,
+    Acquisition, Bounded, LogExpectedImprovement, LogMean, Mean, PerCost, PosteriorMean, noisy_improvement,
 };
 use crate::space::Space;
 use crate::study::{Definition, Goal, Observation};
@@ -68,6 +68,8 @@ const MOST_MODELLED: usize = 1000;
 /// The same where hyperparameters are sampled: some thousand times n³, and sixteen processes.
 const MOST_SAMPLED: usize = 200;
 const MOST_AVERAGED: usize = 500;
+/// Costs are learned from so many on.
+const LEAST_COSTS: usize = 3;
 /// A fit to so many observations takes longer than to read one that was kept.
 const DEAR: usize = 100;
 /// Observations beyond which derivatives are left out: each costs as much as a value.
@@ -153,6 +155,22 @@ impl Rows {
             rows.shape_freely();
         }
         rows
+    }
+
+    /// The logarithms of the costs, where the study names a cost and enough are known.
+    pub(super) fn of_costs(definition: &Definition, told: &[(usize, &Seen)]) -> Option<Self> {
+        let name = definition.draft().cost_metric.as_ref()?;
+        let index = definition.metrics().iter().position(|metric| metric.name == *name)?;
+        let mut rows = Self::default();
+        for (_, seen) in told {
+            if let (Standing::Completed(metrics), Some(coordinates)) = (&seen.standing, &seen.coordinates)
+                && let Some(observation) = &metrics[index]
+                && observation.value > 0.0
+            {
+                rows.push(coordinates, observation.value.ln(), None);
+            }
+        }
+        (rows.seen.values.len() >= LEAST_COSTS).then_some(rows)
     }
 
     /// Adds the failed trials with a poor value, the quartile of those that are turned by `sign` to be larger where
@@ -359,6 +377,11 @@ impl Belief {
     pub(super) fn feasibility<'a>(&'a self, lower: f64, upper: f64) -> Box<dyn Acquisition + 'a> {
         let (lower, upper) = (self.scale.apply(lower), self.scale.apply(upper));
         averaged(self.processes().iter().map(|metric| Bounded { metric, lower, upper }))
+    }
+
+    /// ln of one over the cost, where the logarithm of the cost is what is believed in.
+    pub(super) fn per_cost(&self) -> PerCost<'_> {
+        PerCost { process: &self.process, spread: self.scale.spread() }
     }
 
     /// The posterior mean.

@@ -12,8 +12,6 @@ use crate::surrogate::SurrogateError;
 
 /// How many of the best trials the search starts around.
 const AROUND: usize = 4;
-/// Costs are learned from so many on.
-const LEAST_COSTS: usize = 3;
 
 /// The models that a named acquisition may look at; they know nothing of awaited points.
 pub(super) struct Gathered {
@@ -57,7 +55,7 @@ impl Gathered {
         }
         let any_failed = told.iter().any(|(_, seen)| seen.standing == Standing::Failed);
         let success = if any_failed { Some(learn(&Rows::of_success(told), 1.0)?) } else { None };
-        let cost = match costs(definition, told) {
+        let cost = match Rows::of_costs(definition, told) {
             Some(rows) => Some(learn(&rows, 1.0)?),
             None => None,
         };
@@ -167,22 +165,4 @@ impl Gathered {
             trials: self.trials,
         }
     }
-}
-
-/// The logarithms of the costs, where the study names a cost and enough are known.
-fn costs(definition: &Definition, told: &[(usize, &Seen)]) -> Option<Rows> {
-    let name = definition.draft().cost_metric.as_ref()?;
-    let index = definition.metrics().iter().position(|metric| metric.name == *name)?;
-    let mut rows = Rows::default();
-    let mut known = 0;
-    for (_, seen) in told {
-        if let (Standing::Completed(metrics), Some(coordinates)) = (&seen.standing, &seen.coordinates)
-            && let Some(observation) = &metrics[index]
-            && observation.value > 0.0
-        {
-            rows.push(coordinates, observation.value.ln(), None);
-            known += 1;
-        }
-    }
-    (known >= LEAST_COSTS).then_some(rows)
 }

@@ -8,6 +8,7 @@
 //! | no trial is feasible yet | the probability of feasibility | after Gardner et al. 2014 |
 //! | one objective | ln EI over the best posterior mean, weighted by feasibility | `bench/RESULTS.md` |
 //! | one objective, results noisy: a variance above 10⁻³ of the values' own | Frazier's noisy EI likewise | with noise better on 8 of 9 functions and level on one by the mean of 101 seeds, on Hartmann-3 by 10^0.44; the same without noise, on Ackley-5 better by 10^0.13 (`docs/decisions/acquisitions.md`) |
+//! | a metric is named as the cost | the same per unit of the predicted cost | after Snoek, Larochelle & Adams 2012, §3.2 |
 //! | two or three objectives | the exact expected hypervolume improvement | Branin-Currin, 40 trials, median hypervolume 70.70 against 68.48 by random weightings (worst of 5 seeds 70.59 against 58.54); DTLZ2-6 0.356 against 0.335 |
 //! | four and more | ln EI on random weightings (ParEGO, Knowles 2006) | the exact improvement's cost grows with the front's cells |
 //! | hyperparameters: 20 to 100 parameters, up to 100 told trials, one objective or weightings | sampled, under the sparse prior | 60 trials, 6 seeds: better on 7 of 9 functions, by 10^2.2 on Branin among 25 (`docs/decisions/hyperparameters.md`) |
@@ -160,6 +161,10 @@ pub(super) fn decisions(definition: &Definition, trials: usize, is_noisy: bool) 
             None => "one more than there are parameters, at least 5 and at most 20",
         };
         decisions.push(decision("initial_design", size, because.to_owned()));
+        if let Some(name) = &definition.draft().cost_metric {
+            let because = "the study names it as the cost of a trial".to_owned();
+            decisions.push(decision("cost", format!("per unit of the predicted {name}"), because));
+        }
         decisions.extend(of_models(definition, trials));
         decisions.push(decision(
             "region",

@@ -26,7 +26,7 @@ pub mod origin {
     /// ln EI.
     pub const LOG_EXPECTED_IMPROVEMENT: &str = "log_expected_improvement";
     /// ln of Frazier's noisy EI.
-    pub const NOISY_EXPECTED_IMPROVEMENT: &str = "exact_noisy_expected_improvement";
+    pub const EXACT_NOISY_EXPECTED_IMPROVEMENT: &str = "exact_noisy_expected_improvement";
     /// ln EI on a weighting of several objectives.
     pub const SCALARIZED: &str = "scalarized_log_expected_improvement";
     /// The probability of feasibility.
@@ -243,6 +243,8 @@ struct Models {
     objective: Option<(Belief, Reached)>,
     constraints: Vec<(Belief, f64, f64)>,
     success: Option<Belief>,
+    /// Of the logarithm of a trial's cost, where the study names one.
+    cost: Option<Belief>,
     /// The best trials' coordinates, best first.
     around: Vec<Vec<f64>>,
     is_scalarized: bool,
@@ -274,6 +276,10 @@ impl Models {
         }
         let any_failed = told.iter().any(|(_, seen)| seen.standing == Standing::Failed);
         let success = if any_failed { Some(learn(&Rows::of_success(told), 1.0)?) } else { None };
+        let cost = match Rows::of_costs(definition, told) {
+            Some(rows) => Some(learn(&rows, 1.0)?),
+            None => None,
+        };
         let feasible: Vec<&Seen> = told
             .iter()
             .map(|(_, seen)| *seen)
@@ -288,6 +294,7 @@ impl Models {
             objective: None,
             constraints,
             success,
+            cost,
             around: Vec::new(),
             is_scalarized: weighting.is_scalarized(),
             number,
@@ -321,6 +328,9 @@ impl Models {
         if let Some(belief) = &self.success {
             terms.push(Box::new(Success { labels: &belief.process }));
         }
+        if let Some(belief) = &self.cost {
+            terms.push(Box::new(belief.per_cost()));
+        }
         Sum(terms)
     }
 
@@ -328,7 +338,7 @@ impl Models {
         match (&self.objective, self.is_scalarized) {
             (None, _) => origin::FEASIBILITY,
             (Some(_), true) => origin::SCALARIZED,
-            (Some((belief, _)), false) if belief.is_noisy() => origin::NOISY_EXPECTED_IMPROVEMENT,
+            (Some((belief, _)), false) if belief.is_noisy() => origin::EXACT_NOISY_EXPECTED_IMPROVEMENT,
             (Some(_), false) => origin::LOG_EXPECTED_IMPROVEMENT,
         }
     }
@@ -354,9 +364,7 @@ impl Models {
             belief.await_at(place);
         }
         self.constraints.iter_mut().for_each(|(belief, ..)| belief.await_at(place));
-        if let Some(belief) = &mut self.success {
-            belief.await_at(place);
-        }
+        self.success.iter_mut().chain(&mut self.cost).for_each(|belief| belief.await_at(place));
     }
 }
 

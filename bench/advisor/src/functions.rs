@@ -83,9 +83,12 @@ impl Function {
 pub fn functions() -> Vec<Function> {
     let hartmann6_at = [0.201_689_5, 0.150_010_7, 0.476_874_0, 0.275_332_4, 0.311_651_6, 0.657_300_5];
     let hartmann6 = Function::over("hartmann6", hartmann6, &[(0.0, 1.0); 6], &hartmann6_at);
+    let hartmann_in_3 =
+        Function::over("hartmann3", hartmann3, &[(0.0, 1.0); 3], &[0.114_589, 0.555_649, 0.852_547]);
+    let branin_in_2 = Function::over("branin", branin, &[(-5.0, 10.0), (0.0, 15.0)], &[PI, 2.275]);
     let levy4 = Function::cube("levy4", levy, 4, (-10.0, 10.0), 1.0);
     vec![
-        Function::over("branin", branin, &[(-5.0, 10.0), (0.0, 15.0)], &[PI, 2.275]),
+        branin_in_2.clone(),
         hartmann6.clone(),
         Function::cube("ackley5", ackley, 5, (-32.768, 32.768), 0.0),
         levy4.clone(),
@@ -100,8 +103,7 @@ pub fn functions() -> Vec<Function> {
         Function::cube("cosines8", cosines, 8, (-1.0, 1.0), 0.0),
         hartmann6.clone().with_noise("hartmann6-noisy", 0.1),
         levy4.with_noise("levy4-noisy", 0.5),
-        Function::over("branin-noisy", branin, &[(-5.0, 10.0), (0.0, 15.0)], &[PI, 2.275])
-            .with_noise("branin-noisy", 5.0),
+        branin_in_2.with_noise("branin-noisy", 5.0),
         Function::cube("ackley5-noisy", ackley, 5, (-32.768, 32.768), 0.0).with_noise("ackley5-noisy", 0.5),
         Function::cube("styblinski5-noisy", styblinski_tang, 5, (-5.0, 5.0), -2.903_534_027_771_177)
             .with_noise("styblinski5-noisy", 5.0),
@@ -109,9 +111,8 @@ pub fn functions() -> Vec<Function> {
             .with_noise("rosenbrock5-noisy", 5000.0),
         Function::cube("griewank8-noisy", griewank, 8, (-600.0, 600.0), 0.0)
             .with_noise("griewank8-noisy", 10.0),
-        Function::over("hartmann3-noisy", hartmann3, &[(0.0, 1.0); 3], &[0.114_589, 0.555_649, 0.852_547])
-            .with_noise("hartmann3-noisy", 0.1),
-        Function::over("hartmann3", hartmann3, &[(0.0, 1.0); 3], &[0.114_589, 0.555_649, 0.852_547]),
+        hartmann_in_3.clone().with_noise("hartmann3-noisy", 0.1),
+        hartmann_in_3,
         Function::cube("rates4", rates, 4, (0.0, 1.0), 0.02).still(),
         hartmann6.among("hartmann6-in-30", 30),
         hartmann6.among("hartmann6-in-50", 50),
