@@ -5,13 +5,17 @@
 #[path = "onnx/mod.rs"]
 mod onnx;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Deserialize;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
+use tellus::advisor::hybrid::{Hybrid, Landscape, Radii, Settings, Steps, origin};
+use tellus::attack::barrier::Merit;
 use tellus::attack::composite::{Composite, Form, Memory};
 use tellus::attack::onnx::{Network, NetworkFault, Quota, Workspace};
+use tellus::space::{Design, Space, SpaceDraft};
 
 #[derive(Deserialize)]
 struct Expected {
@@ -279,4 +283,58 @@ fn a_network_without_a_gradient_says_so() {
     assert_eq!(network.flat_operators(), ["ai.onnx.ml.TreeEnsembleRegressor"]);
     assert!(!load("quantized").has_gradient());
     assert!(load("lenet").has_gradient() && load("lenet").flat_operators().is_empty());
+}
+
+/// The largest output of a random forest, found by `steps` within 400 passes; with what proposed the points.
+fn highest_of_the_forest(steps: Steps, seed: u64) -> (f64, BTreeSet<&'static str>) {
+    let (landscape, _) = forest();
+    let settings = Settings { steps, is_global: true, measures_truth: false, radii: Radii::default(), seed };
+    let mut hybrid = Hybrid::new(landscape, settings);
+    let (mut best, mut origins) = (f64::NEG_INFINITY, BTreeSet::new());
+    let mut taken = BTreeSet::new();
+    while hybrid.landscape().passes() < 400 {
+        let batch = hybrid.propose(1, &|key| taken.contains(&format!("{key:?}")));
+        assert!(!batch.is_empty());
+        for candidate in batch {
+            let space = hybrid.landscape().space();
+            taken.insert(format!("{:?}", space.canonical(&space.decode(&candidate.z))));
+            let (value, constraints) = hybrid.landscape().sight(&candidate.z);
+            best = best.max(value);
+            origins.insert(candidate.origin);
+            hybrid.tell(&candidate.z, Merit::of(value, &constraints));
+        }
+    }
+    assert_eq!(hybrid.best().unwrap().1.value, best);
+    (best, origins)
+}
+
+fn forest() -> (Landscape, Space) {
+    let network = load("sk_forest");
+    let n = network.input_length();
+    let goal = Form::Linear((0..network.output_length()).map(|i| f64::from(i == 0)).collect());
+    let parameters: Vec<Json> =
+        (0..n).map(|i| json!({"name": format!("x{i}"), "type": "float", "low": -3, "high": 3})).collect();
+    let draft: SpaceDraft =
+        serde_json::from_value(json!({"parameters": parameters, "parameter_constraints": []})).unwrap();
+    let space = Space::check(draft).unwrap();
+    let composite = Composite::new(network, goal, None, n).unwrap();
+    (Landscape::new(space.clone(), Arc::new(composite), 1.0), space)
+}
+
+/// Nothing to follow but values: evolution and direct search together find as good a leaf as ten times as many
+/// space-filling points, every part has its turns, and the same seed finds the same.
+#[test]
+fn a_forest_is_climbed_without_a_gradient() {
+    let (landscape, space) = forest();
+    let spread = Design::new(&space, 7).points(1, 4_000, &|_| false);
+    let wide =
+        spread.iter().map(|point| landscape.sight(&space.encode(point)).0).fold(f64::NEG_INFINITY, f64::max);
+    let both = highest_of_the_forest(Steps::Both, 1);
+    assert!(both.0 >= wide, "{} < {wide}", both.0);
+    for part in [origin::ATTACK_ESTIMATED, origin::EVOLUTION, origin::COVER, origin::POLL] {
+        assert!(both.1.contains(part), "{part} is missing: {:?}", both.1);
+    }
+    assert_eq!(both, highest_of_the_forest(Steps::Both, 1));
+    let (_, direct) = highest_of_the_forest(Steps::DirectSearch, 1);
+    assert!(!direct.contains(origin::EVOLUTION) && !direct.contains(origin::ATTACK_ESTIMATED));
 }

@@ -1,6 +1,6 @@
 //! Runs the hybrid and its parts on the problems that `problems.py` made; one line of JSON a run.
 //!
-//! `ablation DIRECTORY METHODS PASSES [PREFIX]`, with METHODS a comma-separated list of attacks, direct_search, local
+//! `attack-ablation DIRECTORY METHODS PASSES [PREFIX]`, with METHODS a comma-separated list of attacks, direct_search, local
 //! (without restarts) and ours. Each run is the best feasible value after so many passes, forward or backward evaluations
 //! of the network. Lines that a file `results.jsonl` in the directory has already are not computed again.
 
@@ -14,11 +14,11 @@ use std::time::Instant;
 
 use serde::Deserialize;
 use serde_json::json;
-use tellus::advisor::hybrid::{Hybrid, Landscape, Radii, Settings, Steps};
-use tellus::attack::barrier::Merit;
-use tellus::attack::composite::{Composite, Form};
-use tellus::attack::onnx::{Network, Quota};
-use tellus::space::{Space, SpaceDraft};
+use advisor_bench::advisor::hybrid::{Hybrid, Landscape, Radii, Settings, Steps};
+use advisor_bench::attack::barrier::Merit;
+use advisor_bench::attack::composite::{Composite, Form};
+use advisor_bench::attack::onnx::{Network, Quota};
+use advisor_bench::space::{Space, SpaceDraft};
 
 #[derive(Deserialize)]
 struct Problem {
@@ -98,6 +98,7 @@ fn run(directory: &Path, problem: &Problem, method: &str, passes: u64) -> serde_
     let mut best = f64::NEG_INFINITY;
     let mut steps: std::collections::BTreeMap<&str, (u64, u64)> = std::collections::BTreeMap::new();
     let mut origin = "start";
+    let mut at_150_trials = None;
     while hybrid.landscape().passes() < passes {
         let (value, constraints) = hybrid.landscape().sight(&next);
         let merit = Merit::of(value, &constraints);
@@ -111,6 +112,9 @@ fn run(directory: &Path, problem: &Problem, method: &str, passes: u64) -> serde_
             at.push(best);
         }
         best = now;
+        if hybrid.told() == 150 {
+            at_150_trials = Some(best);
+        }
         taken.insert(space.canonical(&space.decode(&next)));
         let proposed = hybrid.propose(1, &|key| taken.contains(key));
         let Some(candidate) = proposed.into_iter().next() else { break };
@@ -119,7 +123,7 @@ fn run(directory: &Path, problem: &Problem, method: &str, passes: u64) -> serde_
     at.push(best);
     json!({
         "problem": problem.name, "method": method, "passes": passes, "at": CHECKPOINTS[..at.len().min(5)],
-        "values": &at[..at.len().min(5)], "evaluations": hybrid.told(), "runs": hybrid.runs(),
+        "values": &at[..at.len().min(5)], "evaluations": hybrid.told(), "at_150_trials": at_150_trials, "runs": hybrid.runs(),
         "steps": steps, "seconds": began.elapsed().as_secs_f64(),
     })
 }

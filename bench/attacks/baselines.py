@@ -21,6 +21,13 @@ warnings.filterwarnings("ignore")
 CHECKPOINTS = [50, 100, 300, 1000, 3000]
 
 
+def outputs(session, **known):
+    """What a network says; its inputs are known by name, or it has the last of them alone."""
+    wanted = session.get_inputs()
+    values = {w.name: known[w.name] for w in wanted} if len(wanted) > 1 else {wanted[0].name: list(known.values())[-1]}
+    return session.run(None, values)[0]
+
+
 class Problem:
     def __init__(self, directory, entry, passes):
         options = ort.SessionOptions()
@@ -39,9 +46,9 @@ class Problem:
             self.trace.append(self.best)
         self.count += 1
         x = np.clip(np.asarray(x, dtype=np.float32), self.low, self.high)
-        y = self.phi.run(None, {"x": x[None]})[0]
-        value = float(self.goal.run(None, {"y": y})[0].ravel()[0])
-        c = self.constraints.run(None, {"y": y})[0].ravel() if self.constraints else np.zeros(0)
+        y = outputs(self.phi, x=x[None])
+        value = float(outputs(self.goal, x=x[None], y=y).ravel()[0])
+        c = outputs(self.constraints, x=x[None], y=y).ravel() if self.constraints else np.zeros(0)
         if not (c > 0).any():
             self.best = max(self.best, value)
         return value, c

@@ -6,12 +6,13 @@ B1: a softmax mixture of 50 digit images is to look to a classifier like a hidde
 smallest change of a digit image that a classifier takes for another digit. Both as in the notes to Bouchet & Vidal, arXiv
 2510.01461, on scikit-learn's bundled digits, so that nothing is downloaded. Variants of B1: outputs rounded to multiples
 of 0.25 (`quantized`), a random forest instead of the classifier (`forest`), a bound on the mixture (`constrained`), a
-gradient of the wrong sign (`wrong_gradient`: the network is fed 2 round(x) - x, which has the value of x). B3, the
-biodiesel problem, is in tests/fixtures/networks.
+gradient of the wrong sign (`wrong_gradient`: the network is fed 2 round(x) - x, which has the value of x). B3: the
+biodiesel problem of the paper, whose networks are in tests/fixtures/networks; its instances differ in the seed alone.
 """
 
 import json
 import pathlib
+import shutil
 import sys
 import warnings
 
@@ -27,6 +28,8 @@ from torch import nn
 warnings.filterwarnings("ignore")
 torch.set_num_threads(1)
 N = 50
+INSTANCES = 10
+FIXTURES = pathlib.Path(__file__).parents[2] / "tests/fixtures/networks"
 
 
 def classifier():
@@ -129,7 +132,7 @@ def main(directory):
     def add(name, phi, goal, low, high, start, constraints=None):
         problems.append({"name": name, "phi": phi, "goal": goal, "constraints": constraints, "low": low, "high": high, "start": list(map(float, start))})
 
-    for k in range(5):
+    for k in range(INSTANCES):
         rng = np.random.default_rng(k)
         images = Xv[rng.choice(len(Xv), N, replace=False)]
         hidden = rng.uniform(-4, 4, size=(1, N))
@@ -157,6 +160,11 @@ def main(directory):
         export(Counterfactual(body, target), 64, "x", directory / f"b2_{k}.onnx")
         export(Change(x0), 65, "y", directory / f"b2_{k}_goal.onnx")
         add(f"b2_{k}", f"b2_{k}.onnx", f"b2_{k}_goal.onnx", 0, 1, x0)
+    # The seed of a run comes from the problem's name.
+    for k in range(INSTANCES):
+        add(f"b3_{k}", "bio_phi.onnx", "bio_goal.onnx", 0, 1, [1 / 3, 0.3], "bio_constraints.onnx")
+    for part in ["phi", "goal", "constraints"]:
+        shutil.copy(FIXTURES / f"bio_{part}.onnx", directory)
     (directory / "problems.json").write_text(json.dumps(problems, indent=1))
 
 

@@ -1,6 +1,6 @@
 """Multilayer perceptrons of about 10^4 and 10^6 weights, and onnxruntime's time for a value on one thread.
 
-    python speed.py DIRECTORY; attack_speed DIRECTORY/*.onnx
+    python speed.py DIRECTORY; attack-speed DIRECTORY/*.onnx
 """
 
 import pathlib

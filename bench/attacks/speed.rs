@@ -1,10 +1,10 @@
-//! How long values and gradients of networks take: `attack_speed FILE...`, one line a file, the least time of many runs.
+//! How long values and gradients of networks take: `attack-speed FILE...`, one line a file, the least time of many runs.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark fails by panicking")]
 
 use std::time::{Duration, Instant};
 
-use tellus::attack::onnx::{Network, Quota, Workspace};
+use advisor_bench::attack::onnx::{Network, Quota, Workspace};
 
 fn least(mut work: impl FnMut()) -> Duration {
     let (began, mut best) = (Instant::now(), Duration::MAX);

@@ -5,6 +5,8 @@
 //! value (extreme barrier). Before, a point is accepted when its violation is below that of the incumbent; the largest
 //! violation allowed falls with it and never rises again. No penalty weighs one against the other.
 
+use std::cmp::Ordering;
+
 /// What is known of a point.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Merit {
@@ -38,6 +40,15 @@ impl Merit {
             (true, false) => true,
             (false, true) => false,
             (false, false) => self.violation < incumbent.violation,
+        }
+    }
+
+    /// The better one first.
+    pub fn order(&self, other: &Self) -> Ordering {
+        match (self.improves_on(other), other.improves_on(self)) {
+            (true, _) => Ordering::Less,
+            (_, true) => Ordering::Greater,
+            _ => Ordering::Equal,
         }
     }
 }

@@ -13,6 +13,7 @@
 //! | [`perturbation`] | the attack's gradient where there is none |
 //! | [`curvature`] | the memory of curvature that turns an attack's direction |
 //! | [`cover`] | covering step and poll of the direct search |
+//! | [`evolution`] | the evolution strategy, where gradients mislead or are none |
 //! | [`barrier`] | what counts as better under constraints |
 
 pub mod barrier;
@@ -20,6 +21,7 @@ pub mod composite;
 pub mod cover;
 pub mod curvature;
 pub mod directed;
+pub mod evolution;
 pub mod linearized;
 pub mod onnx;
 pub mod perturbation;

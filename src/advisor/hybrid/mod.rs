@@ -6,7 +6,7 @@
 //!
 //! | what proposes | when |
 //! | --- | --- |
-//! | attack, covering, search, poll of the current [`Run`] | while it earns |
+//! | attack, evolution strategy, covering, search, poll of the current [`Run`] | while it earns |
 //! | a start by the model, or spread evenly | when the run has stalled, and every third time the best run goes on instead |
 //! | the model of the gap between network and truth | where the client measures, in turn with the run, by what both earned |
 
@@ -33,6 +33,8 @@ pub mod origin {
     pub const COVER: &str = "covering_step";
     /// The search step.
     pub const SEARCH: &str = "search_step";
+    /// A generation of the evolution strategy.
+    pub const EVOLUTION: &str = "evolution_strategy";
     /// The poll.
     pub const POLL: &str = "poll";
     /// A start of another run.
@@ -64,6 +66,9 @@ pub struct Candidate {
     /// What proposed it.
     pub origin: &'static str,
 }
+
+/// A run must gain something within as many evaluations as this many polls take.
+const POLLS: usize = 4;
 
 /// What an arm has gained, and for how many evaluations: older ones count less.
 #[derive(Clone, Copy, Debug, Default)]
@@ -139,11 +144,6 @@ impl Hybrid {
         self.runs.len()
     }
 
-    /// Evaluations within which a run must gain something.
-    fn window(&self) -> usize {
-        4 * (self.landscape.free().len() + 1)
-    }
-
     /// Takes in what a point turned out to be.
     pub fn tell(&mut self, z: &[f64], merit: Merit) {
         let before = self.best.map(|at| self.seen[at].1);
@@ -199,7 +199,7 @@ impl Hybrid {
     /// Whether the current run has nothing more to give for now.
     fn is_done(&self) -> bool {
         let run = &self.runs[self.current];
-        let stalled = run.evaluations() >= self.until && run.is_stalled(self.window());
+        let stalled = run.evaluations() >= self.until && run.is_stalled(POLLS);
         stalled || run.is_spent()
     }
 
@@ -282,7 +282,7 @@ impl Hybrid {
         });
         if let (Some(best), true) = (best, self.restarts.is_multiple_of(3)) {
             self.current = best;
-            self.until = self.runs[best].evaluations() + self.window();
+            self.until = self.runs[best].evaluations() + POLLS * (self.landscape.free().len() + 1);
         } else {
             let told: Vec<PointKey> = self.seen.iter().map(|(z, _)| self.key(z)).collect();
             let start = self.start_at(&|key| told.contains(key), 0, origin::RESTART);
@@ -309,6 +309,7 @@ impl Hybrid {
             Phase::Cover => origin::COVER,
             Phase::Search => origin::SEARCH,
             Phase::Poll => origin::POLL,
+            Phase::Evolution => origin::EVOLUTION,
         }
     }
 }

@@ -2,19 +2,22 @@
 //!
 //! Source: Bouchet & Vidal, arXiv 2510.01461, the hybrid of attacks and the covering direct search (Audet, Bouchet &
 //! Bourdin, arXiv 2401.07097); beyond it the attack's direction with curvature memory, a ladder of radii along one
-//! backward pass, linearized constraints instead of penalties, and direct search when it is due as well as when an attack
-//! fails.
+//! backward pass, linearized constraints instead of penalties, direct search when it is due as well as when an attack
+//! fails, and an evolution strategy beside it while attacks fail.
 //!
 //! A run is a fold over what is told. At every moment it has a *step*: a phase and its candidates, fixed when the step
 //! begins. The result of a candidate moves the step on; any better point, whoever proposed it, becomes the incumbent. So
 //! the same results in the same order give the same run, whatever was proposed in between and by how many workers.
 
+mod attack;
+
+use super::Earned;
 use super::landscape::Landscape;
 use crate::attack::barrier::Merit;
 use crate::attack::cover::{covering_point, positive_basis};
 use crate::attack::curvature::{Curvature, dot};
-use crate::attack::directed::{Ball, gradient_step, sign_step};
-use crate::attack::linearized::{Linear, linearized_step};
+use crate::attack::directed::Ball;
+use crate::attack::evolution::Evolution;
 
 /// Which steps a run takes: all of them, or some for comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +41,8 @@ pub enum Phase {
     Search,
     /// A positive spanning set.
     Poll,
+    /// A generation of the evolution strategy.
+    Evolution,
 }
 
 /// Radii in the unit cube.
@@ -59,15 +64,16 @@ impl Default for Radii {
 
 /// Relative increase that lets an attack skip the direct search.
 const SUFFICIENT: f64 = 1e-3;
-/// Rungs of the ladder, and how much shorter each is.
-const RUNGS: usize = 3;
+/// How much shorter each rung of the ladder is.
 const RUNG: f64 = 0.25;
 /// Direct search is due when attacks took this many times a poll's evaluations since the last one.
 const ATTACKS_PER_POLL: usize = 10;
-/// Constraints that one attack linearizes at most.
-const WORKING: usize = 6;
-/// How often one attack is planned anew with constraints that its candidates ran into.
-const REPLANS: usize = 4;
+/// Evolution is due when direct search took this many times a poll's evaluations since its last generation.
+const POLLS_PER_EVOLUTION: usize = 4;
+/// How much longer a run with evolution may gain nothing.
+const PATIENCE: usize = 5;
+/// How much smaller a poll's radius is after one that failed.
+const SHRINK: f64 = 0.7;
 /// Attacks that may fail in a row before they are held back.
 const TRUSTED: usize = 3;
 
@@ -90,6 +96,10 @@ pub struct Run {
     phase: Phase,
     candidates: Vec<Vec<f64>>,
     is_told: Vec<bool>,
+    /// Whether all of the step's candidates so far are exactly as good as the incumbent.
+    is_flat: bool,
+    /// Which of the step's points each candidate was, before those that are known were left out.
+    drawn: Vec<usize>,
     replans: usize,
     iteration: u64,
     since_poll: usize,
@@ -98,6 +108,12 @@ pub struct Run {
     /// Improvements so far.
     moves: usize,
     last_move: Option<Vec<f64>>,
+    evolution: Option<Evolution>,
+    by_evolution: Earned,
+    /// What covering, search and poll earned.
+    by_poll: Earned,
+    /// Evaluations of direct search since the last generation.
+    since_evolution: usize,
     /// Evaluations, and the incumbent's value after each.
     progress: Vec<f64>,
     seed: u64,
@@ -120,12 +136,18 @@ impl Run {
             phase: if steps == Steps::DirectSearch { Phase::Cover } else { Phase::Attack },
             candidates: Vec::new(),
             is_told: Vec::new(),
+            is_flat: false,
+            drawn: Vec::new(),
             replans: 0,
             iteration: 0,
             since_poll: 0,
             attack_failures: 0,
             moves: 0,
             last_move: None,
+            evolution: None,
+            by_evolution: Earned::default(),
+            by_poll: Earned::default(),
+            since_evolution: 0,
             progress: vec![Self::score(merit)],
             seed,
         }
@@ -154,8 +176,11 @@ impl Run {
         }
     }
 
-    /// Whether its last `window` evaluations gained next to nothing.
-    pub fn is_stalled(&self, window: usize) -> bool {
+    /// Whether its last evaluations gained next to nothing: as many as some polls take, and more where evolution, which
+    /// is slow to adapt, is at work.
+    pub fn is_stalled(&self, polls: usize) -> bool {
+        let polls = if self.evolution.is_some() { PATIENCE * polls } else { polls };
+        let window = polls * (self.x.len() + 1);
         let Some(&earlier) = self.progress.len().checked_sub(window + 1).and_then(|at| self.progress.get(at))
         else {
             return false;
@@ -196,11 +221,15 @@ impl Run {
     /// Takes in what a point turned out to be.
     pub fn tell(&mut self, z: &[f64], merit: Merit, landscape: &Landscape) {
         let rung = self.candidates.iter().position(|candidate| candidate == z);
+        let improves = merit.improves_on(&self.merit);
         if let Some(rung) = rung {
             self.is_told[rung] = true;
-            self.since_poll += 1;
+            self.is_flat &= merit == self.merit;
+            self.count(if improves { self.gain(merit) } else { 0.0 });
         }
-        if merit.improves_on(&self.merit) {
+        if self.phase == Phase::Evolution {
+            self.tell_evolution(z, merit, rung);
+        } else if improves {
             self.succeed(z, merit, rung);
         } else if let Some(rung) = rung {
             if self.phase == Phase::Attack && self.learn_constraints(z, rung, landscape) {
@@ -214,11 +243,47 @@ impl Run {
         }
     }
 
+    /// What a better point gains, as a share of the incumbent's value.
+    fn gain(&self, merit: Merit) -> f64 {
+        let now = Self::score(self.merit);
+        (Self::score(merit) - now) / now.abs().max(f64::MIN_POSITIVE)
+    }
+
+    /// Whose evaluation the last one was, and what it gained.
+    fn count(&mut self, gain: f64) {
+        self.since_poll += 1;
+        match self.phase {
+            Phase::Attack => {}
+            Phase::Evolution => {
+                self.since_evolution = 0;
+                self.by_evolution.add(gain);
+            }
+            Phase::Cover | Phase::Search | Phase::Poll => {
+                self.since_evolution += 1;
+                self.by_poll.add(gain);
+            }
+        }
+    }
+
+    /// A generation is told to its end, whatever it finds on the way.
+    fn tell_evolution(&mut self, z: &[f64], merit: Merit, rung: Option<usize>) {
+        if let (Some(rung), Some(evolution)) = (rung, &mut self.evolution) {
+            evolution.tell(self.drawn[rung], merit);
+        }
+        if merit.improves_on(&self.merit) {
+            self.move_to(z, merit);
+        }
+        if rung.is_some() && self.is_told.iter().all(|&told| told) {
+            if let Some(evolution) = &mut self.evolution {
+                evolution.adapt();
+            }
+            self.fail();
+        }
+    }
+
     fn succeed(&mut self, z: &[f64], merit: Merit, rung: Option<usize>) {
-        let gain = Self::score(merit) - Self::score(self.merit);
-        let is_sufficient = gain >= SUFFICIENT * Self::score(self.merit).abs();
-        let moved: Vec<f64> = z.iter().zip(&self.x).map(|(z, x)| z - x).collect();
-        let length = moved.iter().fold(0.0_f64, |most, d| most.max(d.abs()));
+        let is_sufficient = self.gain(merit) >= SUFFICIENT;
+        let length = z.iter().zip(&self.x).fold(0.0_f64, |most, (z, x)| most.max((z - x).abs()));
         let phase = self.phase;
         if rung.is_some() {
             match phase {
@@ -231,27 +296,22 @@ impl Run {
                     .clamp(self.radii.least, 1.0);
                 }
                 Phase::Search | Phase::Poll => {
-                    self.poll_radius = (2.0 * self.poll_radius).min(0.5);
+                    // A direction that rises twice has earned longer steps; polls that rise again and again at the
+                    // same length have not.
+                    let factor = if phase == Phase::Search { 2.0 } else { 1.0 };
+                    self.poll_radius = (factor * self.poll_radius).min(0.5);
                     self.attack_radius = self.attack_radius.max(length);
                 }
-                Phase::Cover => {}
+                Phase::Cover | Phase::Evolution => {}
             }
         }
-        if let Some(gradient) = self.gradient.take() {
-            // Changes of the target tell nothing of its curvature.
-            let same_target = merit.is_feasible() == self.merit.is_feasible();
-            self.before = same_target.then(|| (self.x.clone(), gradient));
-        }
-        self.x = z.to_vec();
-        self.merit = merit;
-        self.last_move = Some(moved);
-        self.moves += 1;
+        self.move_to(z, merit);
         let due = self.since_poll > ATTACKS_PER_POLL * (self.x.len() + 1);
         let next = match (self.steps, phase) {
             (Steps::DirectSearch, Phase::Poll | Phase::Search) => Phase::Search,
             (Steps::DirectSearch, _) => Phase::Cover,
             (Steps::Both, Phase::Poll | Phase::Search | Phase::Cover) if !self.attack_is_due() => {
-                Phase::Search
+                self.without_attack(Phase::Search)
             }
             (Steps::Both, Phase::Attack)
                 if due || !is_sufficient && self.since_poll > 2 * self.x.len() + 10 =>
@@ -263,21 +323,39 @@ impl Run {
         self.enter(next);
     }
 
+    /// Makes a better point the incumbent.
+    fn move_to(&mut self, z: &[f64], merit: Merit) {
+        if let Some(gradient) = self.gradient.take() {
+            // Changes of the target tell nothing of its curvature.
+            let same_target = merit.is_feasible() == self.merit.is_feasible();
+            self.before = same_target.then(|| (self.x.clone(), gradient));
+        }
+        self.last_move = Some(z.iter().zip(&self.x).map(|(z, x)| z - x).collect());
+        self.x = z.to_vec();
+        self.merit = merit;
+        self.moves += 1;
+    }
+
     fn fail(&mut self) {
         let next = match self.phase {
             Phase::Attack => {
                 self.attack_failures += 1;
                 self.curvature.forget();
                 self.attack_radius = (self.attack_radius * RUNG).max(self.radii.least);
-                if self.steps == Steps::Attacks { Phase::Attack } else { Phase::Cover }
+                if self.steps == Steps::Attacks { Phase::Attack } else { self.without_attack(Phase::Cover) }
             }
             Phase::Cover | Phase::Search => Phase::Poll,
             Phase::Poll => {
-                self.poll_radius = (0.5 * self.poll_radius).max(0.5 * self.radii.least);
+                self.poll_radius = if self.is_flat {
+                    self.radii.start
+                } else {
+                    (SHRINK * self.poll_radius).max(0.5 * self.radii.least)
+                };
                 self.since_poll = 0;
                 let attacks = self.steps == Steps::Both && self.attack_failures < TRUSTED;
-                if attacks { Phase::Attack } else { Phase::Cover }
+                if attacks { Phase::Attack } else { self.without_attack(Phase::Cover) }
             }
+            Phase::Evolution => self.without_attack(Phase::Cover),
         };
         self.enter(next);
     }
@@ -286,6 +364,18 @@ impl Run {
     fn attack_is_due(&self) -> bool {
         let spare = self.attack_failures.saturating_sub(TRUSTED - 1).min(5);
         self.moves.is_multiple_of(1 << spare)
+    }
+
+    /// Where attacks fail, evolution takes turns with direct search, by what both earned; each at least now and then.
+    fn without_attack(&self, direct: Phase) -> Phase {
+        let n = self.x.len();
+        let is_spent = self.evolution.as_ref().is_some_and(|e| e.sigma() <= self.radii.least);
+        let due = self.since_poll > ATTACKS_PER_POLL * (n + 1);
+        if self.steps != Steps::Both || self.attack_failures == 0 || is_spent || due {
+            return direct;
+        }
+        let earns = self.by_evolution.rate() >= self.by_poll.rate();
+        if earns || self.since_evolution > POLLS_PER_EVOLUTION * (n + 1) { Phase::Evolution } else { direct }
     }
 
     fn enter(&mut self, phase: Phase) {
@@ -306,15 +396,22 @@ impl Run {
             }
             Phase::Search => self.last_move.as_ref().map_or_else(Vec::new, |d| vec![self.ball(1.0).moved(d)]),
             Phase::Poll => self.poll(landscape, seed),
+            Phase::Evolution => {
+                let (x, radius) = (&self.x, self.radii.start);
+                self.evolution.get_or_insert_with(|| Evolution::new(x.clone(), radius)).draw(seed)
+            }
         };
         let mut candidates: Vec<Vec<f64>> = Vec::new();
-        for z in raw {
+        self.drawn.clear();
+        for (index, z) in raw.into_iter().enumerate() {
             let z = landscape.snapped(&z);
             if z != self.x && !candidates.contains(&z) && !seen.contains(&z.as_slice()) {
                 candidates.push(z);
+                self.drawn.push(index);
             }
         }
         self.is_told = vec![false; candidates.len()];
+        self.is_flat = !candidates.is_empty();
         self.candidates = candidates;
     }
 
@@ -340,128 +437,6 @@ impl Run {
             points.extend(neighbours(landscape, &self.x, i));
         }
         points
-    }
-
-    fn attack(&mut self, landscape: &Landscape, seed: u64) -> Vec<Vec<f64>> {
-        let radius = self.attack_radius;
-        let (gradient, is_new) = match self.gradient.take() {
-            Some(gradient) => (gradient, false),
-            None => (self.target_gradient(landscape, seed), true),
-        };
-        if is_new && let Some((x, before)) = self.before.take() {
-            let step: Vec<f64> = self.x.iter().zip(&x).map(|(a, b)| a - b).collect();
-            self.curvature.learn(&step, &before, &gradient);
-        }
-        let steepest = gradient.iter().fold(0.0_f64, |most, g| most.max(g.abs()));
-        self.gradient = Some(gradient.clone());
-        if !(steepest.is_finite() && steepest > 0.0) {
-            return Vec::new();
-        }
-        let ladder = (0..RUNGS).scan(radius, |length, _| {
-            let rung = *length;
-            *length *= RUNG;
-            Some(rung)
-        });
-        if !self.working.is_empty() {
-            let linear = self.linearized(landscape);
-            return ladder.filter_map(|radius| self.constrained(radius, &gradient, &linear)).collect();
-        }
-        let free: Vec<bool> = (0..self.x.len())
-            .map(|i| {
-                landscape.free()[i]
-                    && !(self.x[i] <= 0.0 && gradient[i] < 0.0)
-                    && !(self.x[i] >= 1.0 && gradient[i] > 0.0)
-            })
-            .collect();
-        if let Some(direction) = self.curvature.direction(&gradient, &free) {
-            let length = direction.iter().fold(0.0_f64, |most, d| most.max(d.abs()));
-            // The whole quasi-Newton step, as far as the largest radius that steps have earned goes.
-            let scale = (8.0 * radius.max(self.radii.start) / length).min(1.0);
-            return ladder
-                .map(|rung| {
-                    let share = scale * rung / radius;
-                    self.ball(1.0).moved(&direction.iter().map(|d| d * share).collect::<Vec<f64>>())
-                })
-                .collect();
-        }
-        let mut points: Vec<Vec<f64>> =
-            ladder.map(|radius| gradient_step(&self.ball(radius), &gradient)).collect();
-        if self.attack_failures > 0 {
-            points.push(sign_step(&self.ball(radius * RUNG), &gradient));
-        }
-        points
-    }
-
-    /// Of the goal; while nothing is feasible, of the violation's fall.
-    fn target_gradient(&self, landscape: &Landscape, seed: u64) -> Vec<f64> {
-        if self.merit.is_feasible() {
-            return landscape.goal_gradient(&self.x, self.attack_radius.max(1e-4), seed);
-        }
-        let (_, constraints) = landscape.sight(&self.x);
-        let weights: Vec<f64> = constraints.iter().map(|&c| if c > 0.0 { -1.0 } else { 0.0 }).collect();
-        landscape.constraint_gradient(&self.x, &weights)
-    }
-
-    /// The working constraints at the incumbent, linearized: one pass each.
-    fn linearized(&self, landscape: &Landscape) -> Vec<(Linear, f64)> {
-        let (_, constraints) = landscape.sight(&self.x);
-        let one = |index: usize| {
-            let mut weights = vec![0.0; constraints.len()];
-            weights[index] = 1.0;
-            landscape.constraint_gradient(&self.x, &weights)
-        };
-        self.working
-            .iter()
-            .filter(|(index, _)| *index < constraints.len())
-            .map(|&(index, bend)| (Linear { value: constraints[index], gradient: one(index) }, bend))
-            .collect()
-    }
-
-    fn constrained(&self, radius: f64, gradient: &[f64], linear: &[(Linear, f64)]) -> Option<Vec<f64>> {
-        let bent: Vec<Linear> = linear
-            .iter()
-            .map(|(linear, bend)| Linear { value: linear.value + bend * radius * radius, ..linear.clone() })
-            .collect();
-        linearized_step(&self.ball(radius), gradient, &bent)
-    }
-
-    /// Takes in the constraints that an attack ran into; whether the attack is to be planned anew.
-    fn learn_constraints(&mut self, z: &[f64], rung: usize, landscape: &Landscape) -> bool {
-        if !self.merit.is_feasible() || self.replans >= REPLANS {
-            return false;
-        }
-        let (_, there) = landscape.sight(z);
-        let mut violated: Vec<usize> = (0..there.len()).filter(|&i| there[i] > 0.0).collect();
-        if violated.is_empty() {
-            return false;
-        }
-        violated.sort_by(|&a, &b| there[b].total_cmp(&there[a]));
-        let length = z.iter().zip(&self.x).fold(0.0_f64, |most, (z, x)| most.max((z - x).abs()));
-        let mut changed = false;
-        for index in violated.into_iter().take(WORKING) {
-            let bend = there[index] / (length * length).max(f64::MIN_POSITIVE);
-            match self.working.iter_mut().find(|(known, _)| *known == index) {
-                // A linearized constraint that is still violated bends; a little more than was seen.
-                Some((_, known)) => {
-                    *known += 1.1 * bend;
-                    changed = true;
-                }
-                None => {
-                    self.working.push((index, 0.0));
-                    changed = true;
-                }
-            }
-        }
-        if self.working.len() > WORKING {
-            let excess = self.working.len() - WORKING;
-            self.working.drain(..excess);
-        }
-        self.replans += 1;
-        if rung > 0 {
-            self.attack_radius = (self.attack_radius * RUNG).max(self.radii.least);
-        }
-        self.curvature.forget();
-        changed
     }
 }
 
