@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde::Deserialize;
-use serde_json::json;
 use advisor_bench::advisor::hybrid::{Hybrid, Landscape, Radii, Settings, Steps};
 use advisor_bench::attack::barrier::Merit;
 use advisor_bench::attack::composite::{Composite, Form};
 use advisor_bench::attack::onnx::{Network, Quota};
 use advisor_bench::space::{Space, SpaceDraft};
+use serde::Deserialize;
+use serde_json::json;
 
 #[derive(Deserialize)]
 struct Problem {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::history::{History, Seen, Standing};
-use super::hybrid::{Hybrid, Landscape, Radii, Settings, Steps};
+use super::hybrid::{Hybrid, Landscape, Radii, Settings, Steps, origin};
 use super::{Advisor, Proposal};
 use crate::attack::barrier::Merit;
 use crate::attack::composite::{Composite, Memory};
@@ -36,13 +36,18 @@ struct Fold {
 /// # Errors
 /// The fault, where the study names more metrics than there are constraints.
 pub fn admit_networks(definition: &Definition, composite: &Composite) -> Result<(), Vec<Fault>> {
-    let constraints = definition.draft().network.as_ref().and_then(|network| network.constraints.as_ref());
-    let named = constraints.map_or(0, |constraints| constraints.metrics.len());
+    let named = named_constraints(definition);
     if named > composite.constraints() {
         let detail = format!("{named} metrics are named, and the network gives {}", composite.constraints());
         return Err(vec![Fault::new("/network/constraints/metrics", detail)]);
     }
     Ok(())
+}
+
+/// How many of the networks' constraints the client measures too.
+fn named_constraints(definition: &Definition) -> usize {
+    let constraints = definition.draft().network.as_ref().and_then(|network| network.constraints.as_ref());
+    constraints.map_or(0, |constraints| constraints.metrics.len())
 }
 
 /// How many inputs Φ must take: the float and int parameters.
@@ -73,7 +78,7 @@ impl Advisor {
         }
         let space = definition.space();
         let candidates = fold.hybrid.propose(count, &|key| history.is_taken(key));
-        let proposals = candidates
+        let proposals: Vec<Proposal> = candidates
             .into_iter()
             .map(|candidate| {
                 let point = space.decode(&candidate.z);
@@ -81,9 +86,39 @@ impl Advisor {
                 Proposal { point, key, origin: candidate.origin }
             })
             .collect();
+        let proposals = if composite.constraints() == named_constraints(definition)
+            && proposals.iter().any(|proposal| proposal.origin == origin::GAP)
+            && !fold.hybrid.network_helps()
+        {
+            self.without_network(definition, history, proposals)
+        } else {
+            proposals
+        };
         let passes = fold.hybrid.landscape().passes();
         self.folds.put(fold);
         (proposals, passes)
+    }
+}
+
+impl Advisor {
+    /// Where the network misleads, `auto` as if there were none has the turns of the model of the gap.
+    fn without_network(
+        &self,
+        definition: &Definition,
+        history: &History,
+        mut proposals: Vec<Proposal>,
+    ) -> Vec<Proposal> {
+        let mut instead = self.suggest(definition, history, proposals.len()).into_iter();
+        for at in 0..proposals.len() {
+            if proposals[at].origin != origin::GAP {
+                continue;
+            }
+            let new = instead.find(|new| proposals.iter().all(|other| other.key != new.key));
+            if let Some(new) = new {
+                proposals[at] = new;
+            }
+        }
+        proposals
     }
 }
 

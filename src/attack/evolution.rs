@@ -63,7 +63,7 @@ impl Evolution {
             .collect();
         let place = |drawn: &Drawn| {
             let moved = self.mean.iter().zip(&drawn.d).map(|(m, d)| m + self.sigma * d);
-            moved.map(|z| z.clamp(0.0, 1.0)).collect()
+            moved.map(folded).collect()
         };
         self.generation.iter().map(place).collect()
     }
@@ -105,7 +105,7 @@ impl Evolution {
         for i in 0..self.mean.len() {
             let (step, turn) =
                 best.iter().fold((0.0, 0.0), |(d, z), (drawn, w)| (d + w * drawn.d[i], z + w * drawn.z[i]));
-            self.mean[i] = (self.mean[i] + self.sigma * step).clamp(0.0, 1.0);
+            self.mean[i] += self.sigma * step;
             self.path[i] = (1.0 - of_path) * self.path[i] + scale * turn;
         }
         let along: Vec<f64> = self.transform.iter().map(|row| dot(row, &self.path)).collect();
@@ -120,6 +120,13 @@ impl Evolution {
         let length = dot(&self.path, &self.path).sqrt();
         self.sigma = (self.sigma * libm::exp(of_path / damping * (length / expected - 1.0))).min(1.0);
     }
+}
+
+/// A coordinate in the unit interval that continues, mirrored at its ends, on either side: points that are moved to a bound
+/// instead would say that long steps are as good as short ones.
+fn folded(x: f64) -> f64 {
+    let x = x.rem_euclid(2.0);
+    if x > 1.0 { 2.0 - x } else { x }
 }
 
 #[cfg(test)]

@@ -120,6 +120,8 @@ pub fn functions() -> Vec<Function> {
             .among("branin-in-25", 25),
         Function::cube("levy4-in-30", levy, 4, (-10.0, 10.0), 1.0).among("levy4-in-30", 30),
         Function::cube("ackley20", ackley, 20, (-32.768, 32.768), 0.0),
+        Function::cube("rosenbrock10", rosenbrock, 10, (-5.0, 10.0), 1.0),
+        Function::over("lotka_volterra4", lotka_volterra, &[(0.2, 1.5); 4], &[1.1, 0.4, 0.4, 0.6]).still(),
         Function::cube("rosenbrock20", rosenbrock, 20, (-5.0, 10.0), 1.0),
         Function::cube("griewank20", griewank, 20, (-600.0, 600.0), 0.0),
         Function::cube("powers20", powers, 20, (-1.0, 1.0), 0.0),
@@ -186,6 +188,29 @@ fn levy(x: &[f64]) -> f64 {
         .map(|v| (v - 1.0).powi(2) * (1.0 + 10.0 * (PI * v + 1.0).sin().powi(2)))
         .sum();
     (PI * w[0]).sin().powi(2) + middle + (last - 1.0).powi(2) * (1.0 + (2.0 * PI * last).sin().powi(2))
+}
+
+/// Mean squared distance of the two populations, over ten units of time, to those of the rates 1.1, 0.4, 0.4 and 0.6 (growth of
+/// prey, its loss, death of predators, their gain); 1 and 0.5 at the start, by Runge and Kutta's method of fourth order.
+fn lotka_volterra(x: &[f64]) -> f64 {
+    const STEPS: usize = 1000;
+    let h = 10.0 / STEPS as f64;
+    let slope = |p: &[f64], [u, v]: [f64; 2]| [p[0] * u - p[1] * u * v, -p[2] * v + p[3] * u * v];
+    let along = |[u, v]: [f64; 2], [a, b]: [f64; 2], t: f64| [u + t * a, v + t * b];
+    let step = |p: &[f64], y: [f64; 2]| {
+        let a = slope(p, y);
+        let b = slope(p, along(y, a, h / 2.0));
+        let c = slope(p, along(y, b, h / 2.0));
+        let d = slope(p, along(y, c, h));
+        along(y, [a[0] + 2.0 * (b[0] + c[0]) + d[0], a[1] + 2.0 * (b[1] + c[1]) + d[1]], h / 6.0)
+    };
+    let (mut here, mut there, mut sum) = ([1.0, 0.5], [1.0, 0.5], 0.0);
+    for _ in 0..STEPS {
+        here = step(x, here);
+        there = step(&[1.1, 0.4, 0.4, 0.6], there);
+        sum += (here[0] - there[0]).powi(2) + (here[1] - there[1]).powi(2);
+    }
+    sum / STEPS as f64
 }
 
 fn rosenbrock(x: &[f64]) -> f64 {

@@ -8,12 +8,16 @@
 //! `cold [--sizes 10,50,100] [--repeats 15] [--function hartmann6] [--hyperparameters auto]`: milliseconds of one suggestion by an advisor that
 //! remembers nothing, at random points.
 //!
+//! `samples DIRECTORY [SEEDS]`, `truth DIRECTORY [SEEDS]`: beside a trained network; the head of `truth.rs` tells.
+//!
 //! `model FILE`: the surrogate alone; the head of `model.rs` tells of the file.
 
 mod functions;
 mod model;
+mod truth;
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -42,6 +46,7 @@ fn main() {
         hyperparameters: option("hyperparameters", "auto"),
         input_warping: option("input-warping", "auto"),
     };
+    let number = |at: usize, default| arguments.get(at).map_or(default, |n| n.parse().expect("a whole number"));
     match arguments.first().map(String::as_str) {
         Some("regret") => {
             let small = functions().into_iter().filter(|function| function.dimension < MANY);
@@ -59,8 +64,10 @@ fn main() {
             let function = named(&option("function", "hartmann6"));
             cold(&option("sizes", "10,50,100"), count("repeats", "15"), &function, &algorithm());
         }
+        Some("samples") => truth::samples(Path::new(arguments.get(1).expect("a directory")), number(2, 10)),
+        Some("truth") => truth::compare(Path::new(arguments.get(1).expect("a directory")), number(2, 10)),
         Some("model") => model::answer(arguments.get(1).expect("a file")),
-        _ => eprintln!("advisor-bench regret|cold|model [options]; the head of src/main.rs tells them"),
+        _ => eprintln!("advisor-bench regret|cold|samples|truth|model [options]; the head of src/main.rs tells them"),
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn start(
     taken: &dyn Fn(&PointKey) -> bool,
 ) -> Option<Vec<f64>> {
     let by_model = if space.dimension() <= MOST_DIMENSIONS || matches!(prior, Prior::Network(_)) {
-        Model::learn(space, seen, prior, seed).ok().and_then(|model| {
+        Model::learn(space, seen, prior, matches!(prior, Prior::Flat), seed).ok().and_then(|model| {
             let around: Vec<Vec<f64>> = match prior {
                 // Starts are to lie elsewhere; with the truth at stake the best points are worth refining.
                 Prior::Flat => Vec::new(),
@@ -68,6 +68,18 @@ pub(super) fn start(
     point.map(|point| space.encode(&point))
 }
 
+/// Whether the truth less what the network says is more likely, as a process, than the truth itself. With few points the
+/// network has the benefit of the doubt.
+pub(super) fn helps(landscape: &Landscape, seen: &[Seen], seed: u64) -> bool {
+    let space = landscape.space();
+    let likelihood =
+        |prior: Prior<'_>| Model::learn(space, seen, prior, false, seed).map(|model| model.log_likelihood());
+    match (likelihood(Prior::Network(landscape)), likelihood(Prior::Flat)) {
+        (Ok(gap), Ok(flat)) => gap >= flat,
+        _ => true,
+    }
+}
+
 /// Processes over the gap and over what is feasible.
 struct Model<'a> {
     process: GaussianProcess,
@@ -82,8 +94,14 @@ struct Model<'a> {
 
 impl<'a> Model<'a> {
     #[allow(clippy::cast_precision_loss)]
-    fn learn(space: &Space, seen: &[Seen], prior: Prior<'a>, seed: u64) -> Result<Self, SurrogateError> {
-        let kept = thinned(seen, matches!(prior, Prior::Flat));
+    fn learn(
+        space: &Space,
+        seen: &[Seen],
+        prior: Prior<'a>,
+        apart: bool,
+        seed: u64,
+    ) -> Result<Self, SurrogateError> {
+        let kept = thinned(seen, apart);
         let known: Vec<&Seen> = kept.iter().copied().filter(|(_, merit)| merit.value.is_finite()).collect();
         if known.is_empty() {
             return Err(SurrogateError::Empty);
@@ -113,6 +131,13 @@ impl<'a> Model<'a> {
         let around = best.iter().take(4).map(|(_, seen)| seen.0.clone()).collect();
         let incumbent = best.first().map_or(f64::NEG_INFINITY, |(mean, _)| *mean);
         Ok(Self { process, prior, centre, spread, incumbent, feasible, around })
+    }
+
+    /// ln p of the values in their own units.
+    #[allow(clippy::cast_precision_loss)]
+    fn log_likelihood(&self) -> f64 {
+        self.process.log_marginal_likelihood()
+            - self.process.evidence().outputs().len() as f64 * libm::log(self.spread)
     }
 
     fn acquisition(&self) -> Sum<'_> {

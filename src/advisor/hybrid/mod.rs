@@ -218,6 +218,13 @@ impl Hybrid {
         }
     }
 
+    /// Whether the network says something of the truth that was measured.
+    pub fn network_helps(&self) -> bool {
+        !self.settings.measures_truth
+            || self.seen.is_empty()
+            || global::helps(&self.landscape, &self.seen, self.seed(0x2000 + self.seen.len()))
+    }
+
     /// The next points, at most `count`; fewer only where the space has no more. `taken`: whether a point is told or
     /// awaited.
     pub fn propose(&self, count: usize, taken: &dyn Fn(&PointKey) -> bool) -> Vec<Candidate> {
