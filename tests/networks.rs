@@ -12,10 +12,12 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use tellus::advisor::hybrid::{Hybrid, Landscape, Radii, Settings, Steps, origin};
+use tellus::advisor::{Advisor, History, Seen, Standing};
 use tellus::attack::barrier::Merit;
 use tellus::attack::composite::{Composite, Form, Memory};
 use tellus::attack::onnx::{Network, NetworkFault, Quota, Workspace};
 use tellus::space::{Design, Space, SpaceDraft};
+use tellus::study::{Definition, Observation};
 
 #[derive(Deserialize)]
 struct Expected {
@@ -337,4 +339,61 @@ fn a_forest_is_climbed_without_a_gradient() {
     assert_eq!(both, highest_of_the_forest(Steps::Both, 1));
     let (_, direct) = highest_of_the_forest(Steps::DirectSearch, 1);
     assert!(!direct.contains(origin::EVOLUTION) && !direct.contains(origin::ATTACK_ESTIMATED));
+}
+
+/// What proposed the points of 24 trials whose client measures `truth`, given the parameters and what the network says.
+fn origins_with(truth: &dyn Fn(&[f64], f64) -> f64) -> Vec<&'static str> {
+    let network = load("mlp_tanh");
+    let n = network.input_length();
+    let goal = Form::Linear((0..network.output_length()).map(|i| f64::from(i == 0)).collect());
+    let composite = Arc::new(Composite::new(network, goal, None, n).unwrap());
+    let parameters: Vec<Json> =
+        (0..n).map(|i| json!({"name": format!("x{i}"), "type": "float", "low": -1, "high": 1})).collect();
+    let draft = json!({
+        "name": "truth", "seed": 1, "parameters": parameters, "metrics": [{"name": "value", "goal": "maximize"}],
+        "network": {"phi": uuid::Uuid::nil(), "goal": {"linear": [1.0]}, "evaluate": "client"},
+    });
+    let definition = Definition::check(serde_json::from_value(draft).unwrap(), 0).unwrap();
+    let landscape = Landscape::new(definition.space().clone(), Arc::clone(&composite), 1.0);
+    let (advisor, mut history) = (Advisor::default(), History::default());
+    let mut origins = Vec::new();
+    for number in 0..24 {
+        let (proposals, _) = advisor.suggest_through(&composite, &definition, &history, 1);
+        let proposal = &proposals[0];
+        origins.push(proposal.origin);
+        let z = definition.space().encode(&proposal.point);
+        let x: Vec<f64> = z.iter().map(|z| 2.0 * z - 1.0).collect();
+        let value = truth(&x, landscape.sight(&z).0);
+        let standing = Standing::Completed(vec![Some(Observation { value, sem: None, gradient: None })]);
+        let told_revision = number as u64 + 1;
+        let coordinates = Some(z);
+        history.put(
+            number,
+            Seen { key: proposal.key, coordinates, standing, told_revision, curve: Vec::new(), gain: None },
+        );
+    }
+    origins
+}
+
+/// A network that says what the client measures, but for a constant, keeps the model of the gap; one that says nothing of
+/// it leaves its turns to the model of the values.
+#[test]
+fn where_the_network_misleads_the_values_are_modelled() {
+    let is_through = |name: &&str| {
+        let through = [
+            origin::START,
+            origin::ATTACK,
+            origin::COVER,
+            origin::SEARCH,
+            origin::POLL,
+            origin::EVOLUTION,
+            origin::GAP,
+        ];
+        through.contains(name)
+    };
+    let faithful = origins_with(&|_, said| said + 0.3);
+    assert!(faithful.iter().all(is_through), "{faithful:?}");
+    assert!(faithful.contains(&origin::GAP), "{faithful:?}");
+    let misled = origins_with(&|x, said| -10.0 * said - x.iter().map(|x| (x - 0.2).powi(2)).sum::<f64>());
+    assert!(misled.iter().any(|name| !is_through(name)), "{misled:?}");
 }

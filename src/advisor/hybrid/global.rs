@@ -68,8 +68,8 @@ pub(super) fn start(
     point.map(|point| space.encode(&point))
 }
 
-/// Whether the truth less what the network says is more likely, as a process, than the truth itself. With few points the
-/// network has the benefit of the doubt.
+/// Whether the truth less what the network says is at least as likely, as a process, as the truth itself; so it is where
+/// neither can be told, as at the first point.
 pub(super) fn helps(landscape: &Landscape, seen: &[Seen], seed: u64) -> bool {
     let space = landscape.space();
     let likelihood =
@@ -86,6 +86,8 @@ struct Model<'a> {
     prior: Prior<'a>,
     centre: f64,
     spread: f64,
+    /// Whether the values differ by more than rounding.
+    varies: bool,
     /// The best mean at a feasible point, standardized.
     incumbent: f64,
     feasible: Option<GaussianProcess>,
@@ -110,7 +112,8 @@ impl<'a> Model<'a> {
         let n = gaps.len() as f64;
         let centre = gaps.iter().sum::<f64>() / n;
         let spread = (gaps.iter().map(|g| (g - centre).powi(2)).sum::<f64>() / n).sqrt();
-        let spread = if spread > 1e-12 * (1.0 + centre.abs()) { spread } else { 1.0 };
+        let varies = spread > 1e-12 * (1.0 + centre.abs());
+        let spread = if varies { spread } else { 1.0 };
         let outputs: Vec<f64> = gaps.iter().map(|g| (g - centre) / spread).collect();
         let inputs: Vec<f64> = known.iter().flat_map(|(z, _)| z.iter().copied()).collect();
         let distances: Vec<Distance> = space.coordinates().iter().map(|&c| Distance::of(c)).collect();
@@ -130,12 +133,15 @@ impl<'a> Model<'a> {
         best.sort_by(|a, b| b.0.total_cmp(&a.0));
         let around = best.iter().take(4).map(|(_, seen)| seen.0.clone()).collect();
         let incumbent = best.first().map_or(f64::NEG_INFINITY, |(mean, _)| *mean);
-        Ok(Self { process, prior, centre, spread, incumbent, feasible, around })
+        Ok(Self { process, prior, centre, spread, varies, incumbent, feasible, around })
     }
 
-    /// ln p of the values in their own units.
+    /// ln p of the values in their own units; of what never changes, nothing is likelier.
     #[allow(clippy::cast_precision_loss)]
     fn log_likelihood(&self) -> f64 {
+        if !self.varies {
+            return f64::INFINITY;
+        }
         self.process.log_marginal_likelihood()
             - self.process.evidence().outputs().len() as f64 * libm::log(self.spread)
     }

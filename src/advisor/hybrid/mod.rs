@@ -284,6 +284,7 @@ impl Hybrid {
     /// The current run has stalled: every third time the best run goes on, else a new one starts.
     fn turn(&mut self) {
         self.restarts += 1;
+        self.runs[self.current].rest();
         let best = (0..self.runs.len()).filter(|&at| !self.runs[at].is_spent()).reduce(|a, b| {
             if self.runs[b].incumbent().1.improves_on(&self.runs[a].incumbent().1) { b } else { a }
         });

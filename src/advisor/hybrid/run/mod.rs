@@ -10,6 +10,7 @@
 //! the same results in the same order give the same run, whatever was proposed in between and by how many workers.
 
 mod attack;
+mod turns;
 
 use super::Earned;
 use super::landscape::Landscape;
@@ -68,8 +69,6 @@ const SUFFICIENT: f64 = 1e-3;
 const RUNG: f64 = 0.25;
 /// Direct search is due when attacks took this many times a poll's evaluations since the last one.
 const ATTACKS_PER_POLL: usize = 10;
-/// Evolution is due when direct search took this many times a poll's evaluations since its last generation.
-const POLLS_PER_EVOLUTION: usize = 4;
 /// How much longer a run with evolution may gain nothing.
 const PATIENCE: usize = 5;
 /// How much smaller a poll's radius is after one that failed.
@@ -109,6 +108,7 @@ pub struct Run {
     moves: usize,
     last_move: Option<Vec<f64>>,
     evolution: Option<Evolution>,
+    /// What its candidates earned.
     by_evolution: Earned,
     /// What covering, search and poll earned.
     by_poll: Earned,
@@ -249,38 +249,6 @@ impl Run {
         (Self::score(merit) - now) / now.abs().max(f64::MIN_POSITIVE)
     }
 
-    /// Whose evaluation the last one was, and what it gained.
-    fn count(&mut self, gain: f64) {
-        self.since_poll += 1;
-        match self.phase {
-            Phase::Attack => {}
-            Phase::Evolution => {
-                self.since_evolution = 0;
-                self.by_evolution.add(gain);
-            }
-            Phase::Cover | Phase::Search | Phase::Poll => {
-                self.since_evolution += 1;
-                self.by_poll.add(gain);
-            }
-        }
-    }
-
-    /// A generation is told to its end, whatever it finds on the way.
-    fn tell_evolution(&mut self, z: &[f64], merit: Merit, rung: Option<usize>) {
-        if let (Some(rung), Some(evolution)) = (rung, &mut self.evolution) {
-            evolution.tell(self.drawn[rung], merit);
-        }
-        if merit.improves_on(&self.merit) {
-            self.move_to(z, merit);
-        }
-        if rung.is_some() && self.is_told.iter().all(|&told| told) {
-            if let Some(evolution) = &mut self.evolution {
-                evolution.adapt();
-            }
-            self.fail();
-        }
-    }
-
     fn succeed(&mut self, z: &[f64], merit: Merit, rung: Option<usize>) {
         let is_sufficient = self.gain(merit) >= SUFFICIENT;
         let length = z.iter().zip(&self.x).fold(0.0_f64, |most, (z, x)| most.max((z - x).abs()));
@@ -366,18 +334,6 @@ impl Run {
         self.moves.is_multiple_of(1 << spare)
     }
 
-    /// Where attacks fail, evolution takes turns with direct search, by what both earned; each at least now and then.
-    fn without_attack(&self, direct: Phase) -> Phase {
-        let n = self.x.len();
-        let is_spent = self.evolution.as_ref().is_some_and(|e| e.sigma() <= self.radii.least);
-        let due = self.since_poll > ATTACKS_PER_POLL * (n + 1);
-        if self.steps != Steps::Both || self.attack_failures == 0 || is_spent || due {
-            return direct;
-        }
-        let earns = self.by_evolution.rate() >= self.by_poll.rate();
-        if earns || self.since_evolution > POLLS_PER_EVOLUTION * (n + 1) { Phase::Evolution } else { direct }
-    }
-
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
         self.iteration += 1;
@@ -396,10 +352,7 @@ impl Run {
             }
             Phase::Search => self.last_move.as_ref().map_or_else(Vec::new, |d| vec![self.ball(1.0).moved(d)]),
             Phase::Poll => self.poll(landscape, seed),
-            Phase::Evolution => {
-                let (x, radius) = (&self.x, self.radii.start);
-                self.evolution.get_or_insert_with(|| Evolution::new(x.clone(), radius)).draw(seed)
-            }
+            Phase::Evolution => self.generation(seed),
         };
         let mut candidates: Vec<Vec<f64>> = Vec::new();
         self.drawn.clear();
